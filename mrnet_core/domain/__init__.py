@@ -1,0 +1,39 @@
+"""The words and values that every other room shares; imports nothing of the project."""
+
+from mrnet_core.domain.errors import (
+    ArtifactError,
+    Cancelled,
+    DatasetError,
+    ExamError,
+    InputError,
+    InstallationError,
+    MRNetError,
+)
+from mrnet_core.domain.exam import MODEL_SIZE, Exam, RefusedSeries, Series, SkippedFile, Window
+from mrnet_core.domain.prediction import CAM_SIZE, ExamPrediction, Heatmap, ModelInfo, SeriesScore
+from mrnet_core.domain.words import Plane, Side, Split, Task
+
+__all__ = [
+    "CAM_SIZE",
+    "MODEL_SIZE",
+    "ArtifactError",
+    "Cancelled",
+    "DatasetError",
+    "Exam",
+    "ExamError",
+    "ExamPrediction",
+    "Heatmap",
+    "InputError",
+    "InstallationError",
+    "MRNetError",
+    "ModelInfo",
+    "Plane",
+    "RefusedSeries",
+    "Series",
+    "SeriesScore",
+    "Side",
+    "SkippedFile",
+    "Split",
+    "Task",
+    "Window",
+]
