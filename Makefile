@@ -1,0 +1,33 @@
+# Two commands are all the set-up there is:
+#   make app    environment, requirements, then the app on http://127.0.0.1:8501
+#   make test   environment, requirements, then every test
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: app test lint clean help
+
+help:            ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/'
+
+app: $(VENV)/.app ## start the app on 127.0.0.1:8501 (PORT=… for another port)
+	@PYTHON="$(BIN)/python" PORT="$(PORT)" bash scripts/serve.sh
+
+test: $(VENV)/.dev ## run every test
+	@echo "Running every test"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## check style and the import law
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -q tests/test_architecture.py
+
+$(VENV)/.app: requirements.txt
+	@bash scripts/environment.sh $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt
+	@bash scripts/environment.sh $(VENV) requirements-dev.txt
+	@touch $@ $(VENV)/.app
+
+clean:           ## remove the environment
+	rm -rf $(VENV)
