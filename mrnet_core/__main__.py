@@ -1,0 +1,7 @@
+"""``python -m mrnet_core VERB``."""
+
+import sys
+
+from mrnet_core.cli import main
+
+sys.exit(main())

@@ -1,0 +1,118 @@
+"""From an exam's files to its probabilities: the door that the command line and the pages share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from mrnet_core.dicom import read_exam
+from mrnet_core.dicom.sources import UploadedFile
+from mrnet_core.domain import Exam, ExamPrediction, Plane, Side, Task
+from mrnet_core.ensemble import Predictor
+from mrnet_core.phantom import exam_files, make_exam
+from mrnet_core.preprocess import prepare
+from mrnet_core.store import resolve_run
+
+Progress = Callable[[str, float], None]
+"""Called with the stage in words and the share done of it, 0 to 1; may raise Cancelled."""
+
+SYNTHETIC_MODEL = (
+    "This model was trained on synthetic knees. It says nothing about a real knee: its numbers show how "
+    "the system works."
+)
+
+
+@dataclass(frozen=True)
+class DemoExam:
+    """A synthetic exam to try the app with: knee ``k`` of ``seed``, with the pathology it shows."""
+
+    name: str
+    title: str
+    words: str
+    seed: int
+    k: int
+    pathology: str
+
+
+DEMO_EXAMS = (
+    DemoExam("normal", "Normal knee", "A synthetic knee without a lesion.", 20260, 1, "normal"),
+    DemoExam("acl", "ACL tear", "A synthetic knee with a torn anterior cruciate ligament.", 20260, 2, "acl"),
+    DemoExam("meniscus", "Meniscal tear", "A synthetic knee with a torn meniscus.", 20260, 3, "meniscus"),
+)
+"""Of a seed that no training, tuning or test exam comes from."""
+SYNTHETIC_MARK = "SYNTHETIC"
+"""How a phantom's SeriesDescription begins."""
+
+
+def load_predictor(model: str | None = None) -> Predictor:
+    """The model of a RUN folder: ``model``, else the variable MRNET_MODEL, else the demo model that ships.
+
+    A RUN is loaded once in a process.
+
+    Raises
+    ------
+    InputError
+        No such folder, or not a RUN.
+    ArtifactError
+        A file of it is missing or damaged.
+    """
+    return _predictor(resolve_run(model))
+
+
+@lru_cache(maxsize=2)
+def _predictor(run: Path) -> Predictor:
+    return Predictor.load(run)
+
+
+def open_exam(
+    source,
+    *,
+    choices: Mapping[Plane, str] | None = None,
+    side: Side | None = None,
+    progress: Progress | None = None,
+) -> Exam:
+    """Read one exam from paths or uploaded files; see :func:`mrnet_core.dicom.read_exam`."""
+    return read_exam(source, choices=choices, side=side, progress=progress)
+
+
+def demo_exam(seed: int, k: int, pathology: str | None, progress: Progress | None = None) -> Exam:
+    """A synthetic exam, written as DICOM in memory and read back as any other exam would be."""
+    if progress:
+        progress("Making a synthetic knee", 0.0)
+    phantom = make_exam(seed, k, pathology=pathology)
+    files = [UploadedFile(name, data) for name, data in exam_files(phantom).items()]
+    return read_exam(files, progress=progress)
+
+
+def is_synthetic(exam: Exam) -> bool:
+    """True when every series says of itself that it is synthetic."""
+    return all(series.description.upper().startswith(SYNTHETIC_MARK) for series in exam.series.values())
+
+
+def predict_exam(exam: Exam, predictor: Predictor, progress: Progress | None = None) -> ExamPrediction:
+    """Probabilities and heatmaps of an exam, by every network of the planes at hand.
+
+    Warnings of the prediction name missing planes, and a model trained on synthetic knees that meets a real one.
+    """
+    stacks = {}
+    for done, (plane, series) in enumerate(exam.series.items()):
+        if progress:
+            progress("Standardising intensities", done / len(exam.series))
+        stacks[plane] = prepare(series, predictor.landmarks[plane])
+    prediction = predictor.predict(stacks, progress=progress)
+    warnings = list(prediction.warnings)
+    missing = [plane.display_name.lower() for plane in Plane if plane not in exam.series]
+    if missing:
+        rule = "one network's own probability" if len(exam.series) == 1 else "a regression over the planes at hand"
+        warnings.append(f"No {' and no '.join(missing)} series: each probability is {rule}.")
+    if predictor.info.synthetic and not is_synthetic(exam):
+        warnings.insert(0, SYNTHETIC_MODEL)
+    return replace(prediction, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def by_plane(prediction: ExamPrediction) -> dict[Plane, dict[Task, float]]:
+    """Each network's probability, by plane and task."""
+    table: dict[Plane, dict[Task, float]] = {plane: {} for plane in prediction.planes_used}
+    for score in prediction.scores:
+        table[score.plane][score.task] = score.probability
+    return table

@@ -1,0 +1,22 @@
+"""What every page has: its heading, the notice at its foot, and the house style that the theme cannot say."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from mrnet_core.ui.text import RESEARCH_NOTICE
+
+_STYLE = Path(__file__).with_name("style.css")
+
+
+def page_head(title: str, lead: str = "") -> None:
+    """The heading of a page, with the house style before it. ``title`` and ``lead`` are our own words (HTML-safe)."""
+    st.html(_STYLE)
+    st.title(title, anchor=False)
+    if lead:
+        st.html(f'<p class="mr-lead">{lead}</p>')
+
+
+def page_foot() -> None:
+    """The research-use notice; on every page, in every state."""
+    st.html(f'<div class="mr-notice" role="note">{RESEARCH_NOTICE}</div>')

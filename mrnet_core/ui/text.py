@@ -1,0 +1,21 @@
+"""Sentences that stand on more than one page, each written once."""
+
+RESEARCH_NOTICE = "Research use only. Not a medical device; not for diagnosis or treatment."
+HEATMAP_CAUTION = (
+    "A right call can come with a heatmap in the wrong place: in the paper's Fig 3d the network called an exam "
+    "abnormal for its subcutaneous signal and did not look at the torn meniscus. A heatmap shows where the network "
+    "looked, not where the lesion is."
+)
+SYNTHETIC_SHORT = "synthetic model"
+SYNTHETIC_ON_REAL = (
+    "These numbers say nothing about this knee. The model that ships with this software was trained on synthetic knees "
+    "only, because the patients' images behind the published model may not be handed on."
+)
+PRIVACY = (
+    "The exam stays in this session's memory on the computer that runs this app: nothing is written to disk, logged "
+    "or sent on, and no request leaves the machine. “Remove exam” forgets it, and so does closing the page."
+)
+REAL_MODEL = (
+    "With the MRNet-v1.0 data from Stanford, `python -m mrnet_core train --data MRNet-v1.0 --out RUN` trains the "
+    "real one, and `MRNET_MODEL=RUN make app` puts it here."
+)
