@@ -1,0 +1,182 @@
+"""Exams and cohorts of synthetic knees: exam k of seed s depends on (s, k) alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrnet_core.domain import InputError, Plane, Series, Side, Split, Task
+from mrnet_core.phantom.acquisition import Grid, Scanner, acquire, draw_grid
+from mrnet_core.phantom.anatomy import Subject
+from mrnet_core.phantom.pathology import PATHOLOGIES, Lesion, draw_lesions, labels_of
+
+SIZES = ("small", "full")
+REPORT_ERROR = 0.02
+"""Share of report labels that differ from the truth."""
+PAPER_EXAMS = {Split.TRAIN: 1130, Split.TUNING: 120, Split.VALIDATION: 120}
+PAPER_PATIENTS = {Split.TRAIN: 1088, Split.TUNING: 111, Split.VALIDATION: 113}
+"""Bien et al. 2018, Table 1."""
+PATHOLOGY_SHARE = {"normal": 0.22, "acl": 0.19, "meniscus": 0.19, "both": 0.18, "other": 0.22}
+"""How often each is drawn where none is asked for: near balance, so that small cohorts train."""
+_STREAMS = {"subject": 0, "lesions": 1, "scanner": 2, "report": 3}
+
+
+@dataclass(frozen=True)
+class PhantomExam:
+    """One synthetic exam: series in the standard orientation, with the truth about it.
+
+    ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``.
+    """
+
+    exam_id: str
+    seed: int
+    k: int
+    patient: str
+    split: Split
+    side: Side
+    age: int
+    sex: str
+    field_tesla: float
+    manufacturer: str
+    lesions: tuple[Lesion, ...]
+    labels: Mapping[Task, bool]
+    report_labels: Mapping[Task, bool]
+    series: Mapping[Plane, Series]
+    grids: Mapping[Plane, Grid]
+    masks: Mapping[Plane, tuple[NDArray[np.bool_], ...]]
+
+
+@dataclass(frozen=True)
+class PlannedExam:
+    """A place in a cohort: which exam, which patient, which split."""
+
+    k: int
+    patient: str
+    split: Split
+
+
+def _generator(seed: int, k: int, stream: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, k, stream])))
+
+
+def make_exam(
+    seed: int,
+    k: int,
+    *,
+    size: str = "full",
+    pathology: str | None = None,
+    planned: PlannedExam | None = None,
+    planes: tuple[Plane, ...] = tuple(Plane),
+) -> PhantomExam:
+    """Make exam ``k`` of ``seed``.
+
+    Parameters
+    ----------
+    seed, k
+        Whole numbers from 0; together they fix every pixel.
+    size
+        ``full`` (18 to 28 slices a series) or ``small`` (8 to 12).
+    pathology
+        One of ``PATHOLOGIES``; None draws it from (seed, k).
+    planned
+        Patient and split in a cohort; None: a cohort of one.
+    planes
+        Planes to acquire; leaving one out changes nothing in the others.
+
+    Raises
+    ------
+    InputError
+        A negative seed or k, an unknown size or pathology.
+    """
+    if seed < 0 or k < 0:
+        raise InputError(f"seed and exam number must be 0 or more; got {seed} and {k}")
+    if size not in SIZES:
+        raise InputError(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}")
+    if pathology is not None and pathology not in PATHOLOGIES:
+        raise InputError(f"pathology {pathology!r} is unknown; choose one of {', '.join(PATHOLOGIES)}")
+    person, tears, machine = (_generator(seed, k, _STREAMS[name]) for name in ("subject", "lesions", "scanner"))
+    subject = Subject.draw(person)
+    side = Side.LEFT if person.random() < 0.5 else Side.RIGHT
+    age, sex = int(np.clip(person.normal(38, 16), 14, 85)), "F" if person.random() < 0.415 else "M"
+    drawn = str(tears.choice(list(PATHOLOGY_SHARE), p=list(PATHOLOGY_SHARE.values())))
+    lesions = draw_lesions(tears, pathology or drawn)
+    scanner = Scanner.draw(machine)
+    labels = labels_of(lesions)
+    series, grids, masks = {}, {}, {}
+    for number, plane in enumerate(Plane):
+        if plane not in planes:
+            continue
+        own = _generator(seed, k, 10 + number)
+        grids[plane] = draw_grid(own, plane, size)
+        series[plane], masks[plane] = acquire(grids[plane], plane, subject, side, lesions, scanner, own)
+    planned = planned or PlannedExam(k, f"P{k:05d}", Split.VALIDATION)
+    return PhantomExam(
+        exam_id=f"{k:04d}",
+        seed=seed,
+        k=k,
+        patient=planned.patient,
+        split=planned.split,
+        side=side,
+        age=age,
+        sex=sex,
+        field_tesla=scanner.field_tesla,
+        manufacturer=scanner.manufacturer,
+        lesions=lesions,
+        labels=labels,
+        report_labels=_report(_generator(seed, k, _STREAMS["report"]), labels),
+        series={plane: replace(one, uid=series_uid(seed, k, plane)) for plane, one in series.items()},
+        grids=grids,
+        masks=masks,
+    )
+
+
+def series_uid(seed: int, k: int, plane: Plane) -> str:
+    """SeriesInstanceUID of a synthetic series, fixed by (seed, k, plane); under DICOM's UUID root (PS3.5 B.2)."""
+    return _uid(seed, k, f"series {plane}")
+
+
+def _uid(seed: int, k: int, what: str) -> str:
+    words = np.random.SeedSequence([seed, k, *what.encode()]).generate_state(4)
+    number = 0
+    for word in words:
+        number = (number << 32) | int(word)
+    return f"2.25.{number}"
+
+
+def _report(generator: np.random.Generator, truth: Mapping[Task, bool]) -> dict[Task, bool]:
+    """Labels of a report with a few errors; a reported tear is always reported abnormal."""
+    flips = generator.random(len(Task)) < REPORT_ERROR
+    report = {task: bool(truth[task]) ^ bool(flip) for task, flip in zip(Task, flips, strict=True)}
+    report[Task.ABNORMAL] = report[Task.ABNORMAL] or report[Task.ACL] or report[Task.MENISCUS]
+    return report
+
+
+def plan_cohort(exams: int | None, *, paper: bool = False, small: bool = False) -> tuple[PlannedExam, ...]:
+    """Patients and splits of a cohort, in the order of k.
+
+    Without ``paper``, ``exams`` are divided 60:20:20, at least one each, one patient an exam. With it: the paper's 1,130 /
+    120 / 120 exams of 1,088 / 111 / 113 patients, or a tenth of them when ``small``. No patient is in two splits.
+
+    Raises
+    ------
+    InputError
+        Fewer than three exams.
+    """
+    if paper:
+        part = 10 if small else 1
+        counts = {split: (n // part, max(PAPER_PATIENTS[split] // part, 1)) for split, n in PAPER_EXAMS.items()}
+    else:
+        if exams is None or exams < 3:
+            raise InputError(f"a cohort needs at least 3 exams, one for each split; got {exams}")
+        tuning = max(1, round(exams * 0.2))
+        validation = max(1, round(exams * 0.2))
+        counts = {Split.TRAIN: exams - tuning - validation, Split.TUNING: tuning, Split.VALIDATION: validation}
+        counts = {split: (n, n) for split, n in counts.items()}
+    planned: list[PlannedExam] = []
+    first_patient = 0
+    for split, (n, patients) in counts.items():
+        # The first patients of a split come back for a second exam, until its exams are full.
+        planned += [PlannedExam(len(planned) + i, f"P{first_patient + i % patients:05d}", split) for i in range(n)]
+        first_patient += patients
+    return tuple(planned)
