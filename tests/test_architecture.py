@@ -19,7 +19,7 @@ ALLOWED = {
     "preprocess": {"domain", "config", "store", "paper"},
     "models": {"domain", "config", "store", "paper"},
 }
-"""The rooms of the ground floor; ``datasets`` and ``phantom`` lie before the exam, so they know only words and configs."""
+"""The rooms of the ground floor; ``datasets`` and ``phantom`` lie before the exam: they know words and configs."""
 _LOWER = set(ALLOWED)
 _FLOORS = (("training", "ensemble"), ("evaluation",), ("report",), ("api",), ("cli", "ui"))
 for _floor in _FLOORS:
