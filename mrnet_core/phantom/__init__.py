@@ -1,7 +1,8 @@
 """A synthetic digital knee in three dimensions: anatomy, pathology, physics, acquisition, cohort, write."""
 
 from mrnet_core.phantom.acquisition import Grid
-from mrnet_core.phantom.cohort import PhantomExam, PlannedExam, make_exam, plan_cohort
+from mrnet_core.phantom.cohort import plan_cohort
+from mrnet_core.phantom.exam import PhantomExam, PlannedExam, make_exam
 from mrnet_core.phantom.pathology import PATHOLOGIES, Lesion
 from mrnet_core.phantom.write import (
     exam_files,

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from mrnet_core.domain import InputError, Plane, Side, Task
 from mrnet_core.phantom.acquisition import Grid
-from mrnet_core.phantom.cohort import PhantomExam, _uid
+from mrnet_core.phantom.exam import PhantomExam, uid
 from mrnet_core.phantom.physics import SEQUENCES
 
 EXAMS_CSV = (
@@ -132,7 +132,7 @@ def _image(exam: PhantomExam, plane: Plane, grid: Grid, k: int, instance: int, n
     dataset.SeriesNumber = number
     dataset.SeriesDescription = exam.series[plane].description
     dataset.InstanceNumber = instance
-    dataset.SOPInstanceUID = _uid(exam.seed, exam.k, f"image {plane} {k}")
+    dataset.SOPInstanceUID = uid(exam.seed, exam.k, f"image {plane} {k}")
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
     dataset.ScanningSequence, dataset.SequenceVariant = "SE", "SK"
     dataset.ScanOptions = "FS" if sequence.fat_suppressed else ""
@@ -152,10 +152,10 @@ def _localizer(exam: PhantomExam, plane: Plane, index: int) -> Dataset:
     grid, k = exam.grids[plane], exam.series[plane].slices // 2
     pixels = exam.series[plane].pixels[k, ::LOCALIZER_STEP, ::LOCALIZER_STEP]
     dataset = _study(exam)
-    dataset.SeriesInstanceUID = _uid(exam.seed, exam.k, "series localizer")
+    dataset.SeriesInstanceUID = uid(exam.seed, exam.k, "series localizer")
     dataset.SeriesNumber, dataset.SeriesDescription = 1, "SYNTHETIC LOCALIZER 3 PLANES"
     dataset.InstanceNumber = index + 1
-    dataset.SOPInstanceUID = _uid(exam.seed, exam.k, f"localizer {plane}")
+    dataset.SOPInstanceUID = uid(exam.seed, exam.k, f"localizer {plane}")
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]
     dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = "GR", "SK", ""
     dataset.MRAcquisitionType = "2D"
@@ -179,7 +179,7 @@ def _study(exam: PhantomExam) -> Dataset:
     dataset.SOPClassUID = MRImageStorage
     dataset.PatientName, dataset.PatientID = "SYNTHETIC^KNEE", f"SYNTHETIC-{exam.seed}-{exam.patient}"
     dataset.PatientBirthDate, dataset.PatientSex, dataset.PatientAge = "", exam.sex, f"{exam.age:03d}Y"
-    dataset.StudyInstanceUID = _uid(exam.seed, exam.k, "study")
+    dataset.StudyInstanceUID = uid(exam.seed, exam.k, "study")
     dataset.StudyID, dataset.AccessionNumber, dataset.ReferringPhysicianName = str(exam.k), "", ""
     dataset.StudyDate, dataset.StudyTime = (
         "20000101",
@@ -190,7 +190,7 @@ def _study(exam: PhantomExam) -> Dataset:
     dataset.MagneticFieldStrength = exam.field_tesla
     dataset.BodyPartExamined = "KNEE"
     dataset.Laterality = "L" if exam.side is Side.LEFT else "R"
-    dataset.FrameOfReferenceUID = _uid(exam.seed, exam.k, "frame of reference")
+    dataset.FrameOfReferenceUID = uid(exam.seed, exam.k, "frame of reference")
     dataset.PositionReferenceIndicator = ""
     dataset.ImageComments = NOTICE
     return dataset
