@@ -11,7 +11,7 @@ from mrnet_core.domain.errors import (
 )
 from mrnet_core.domain.exam import MODEL_SIZE, Exam, RefusedSeries, Series, SkippedFile, Window
 from mrnet_core.domain.prediction import CAM_SIZE, ExamPrediction, Heatmap, ModelInfo, SeriesScore
-from mrnet_core.domain.words import Plane, Side, Split, Task
+from mrnet_core.domain.words import Metric, Plane, Side, Split, Task
 
 __all__ = [
     "CAM_SIZE",
@@ -26,6 +26,7 @@ __all__ = [
     "InputError",
     "InstallationError",
     "MRNetError",
+    "Metric",
     "ModelInfo",
     "Plane",
     "RefusedSeries",

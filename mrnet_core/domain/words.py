@@ -1,4 +1,4 @@
-"""The fixed words of the project: planes, tasks, splits, sides.
+"""The fixed words of the project: planes, tasks, metrics, splits, sides.
 
 Each enum's value is the word used on disk and in JSON; the order of its members is the one order used everywhere.
 A task's positive class is the presence of the finding.
@@ -36,6 +36,19 @@ class Task(StrEnum):
     def display_name(self) -> str:
         """Name for people, as in the paper's tables."""
         return _TASK_NAME[self]
+
+
+class Metric(StrEnum):
+    """What a reader or a model is measured by at one threshold, in the order of the paper's Tables 2 and 3."""
+
+    SPECIFICITY = "specificity"
+    SENSITIVITY = "sensitivity"
+    ACCURACY = "accuracy"
+
+    @property
+    def display_name(self) -> str:
+        """Name for people, capitalised."""
+        return self.value.capitalize()
 
 
 class Split(StrEnum):
