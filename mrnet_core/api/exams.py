@@ -1,15 +1,17 @@
 """From an exam's files to its probabilities: the door that the command line and the pages share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from mrnet_core.api.demo import is_synthetic
+from mrnet_core.api.viewer_data import DemoTruth, LesionMask, TrueLesion
 from mrnet_core.dicom import read_exam
 from mrnet_core.dicom.sources import UploadedFile
 from mrnet_core.domain import Exam, ExamPrediction, Plane, Side, Task
 from mrnet_core.ensemble import Predictor
-from mrnet_core.phantom import exam_files, make_exam
+from mrnet_core.phantom import PhantomExam, exam_files, make_exam
 from mrnet_core.preprocess import prepare
 from mrnet_core.store import resolve_run
 
@@ -20,28 +22,6 @@ SYNTHETIC_MODEL = (
     "This model was trained on synthetic knees. It says nothing about a real knee: its numbers show how "
     "the system works."
 )
-
-
-@dataclass(frozen=True)
-class DemoExam:
-    """A synthetic exam to try the app with: knee ``k`` of ``seed``, with the pathology it shows."""
-
-    name: str
-    title: str
-    words: str
-    seed: int
-    k: int
-    pathology: str
-
-
-DEMO_EXAMS = (
-    DemoExam("normal", "Normal knee", "A synthetic knee without a lesion.", 20260, 1, "normal"),
-    DemoExam("acl", "ACL tear", "A synthetic knee with a torn anterior cruciate ligament.", 20260, 2, "acl"),
-    DemoExam("meniscus", "Meniscal tear", "A synthetic knee with a torn meniscus.", 20260, 3, "meniscus"),
-)
-"""Of a seed that no training, tuning or test exam comes from."""
-SYNTHETIC_MARK = "SYNTHETIC"
-"""How a phantom's SeriesDescription begins."""
 
 
 def load_predictor(model: str | None = None) -> Predictor:
@@ -75,18 +55,27 @@ def open_exam(
     return read_exam(source, choices=choices, side=side, progress=progress)
 
 
-def demo_exam(seed: int, k: int, pathology: str | None, progress: Progress | None = None) -> Exam:
-    """A synthetic exam, written as DICOM in memory and read back as any other exam would be."""
+def demo_exam(seed: int, k: int, pathology: str | None, progress: Progress | None = None) -> tuple[Exam, DemoTruth]:
+    """A synthetic exam, written as DICOM in memory and read back as any other exam would be; and the truth about it."""
     if progress:
         progress("Making a synthetic knee", 0.0)
     phantom = make_exam(seed, k, pathology=pathology)
     files = [UploadedFile(name, data) for name, data in exam_files(phantom).items()]
-    return read_exam(files, progress=progress)
+    return read_exam(files, progress=progress), demo_truth(phantom)
 
 
-def is_synthetic(exam: Exam) -> bool:
-    """True when every series says of itself that it is synthetic."""
-    return all(series.description.upper().startswith(SYNTHETIC_MARK) for series in exam.series.values())
+def demo_truth(phantom: PhantomExam) -> DemoTruth:
+    """What was put into a synthetic knee, in words and as masks in its series' own matrix."""
+    lesions = []
+    for number, lesion in enumerate(phantom.lesions):
+        masks = {plane: LesionMask.crop(of_plane[number]) for plane, of_plane in phantom.masks.items()}
+        lesions.append(TrueLesion(lesion.words(), {plane: mask for plane, mask in masks.items() if mask is not None}))
+    labels = ", ".join(
+        f"{task.display_name.lower() if task is Task.ABNORMAL else task.display_name} {'yes' if truth else 'no'}"
+        for task, truth in phantom.labels.items()
+    )
+    count = {0: "no lesion", 1: "one lesion"}.get(len(lesions), f"{len(lesions)} lesions")
+    return DemoTruth(f"This synthetic knee was made with {count}. True labels: {labels}.", tuple(lesions))
 
 
 def predict_exam(exam: Exam, predictor: Predictor, progress: Progress | None = None) -> ExamPrediction:

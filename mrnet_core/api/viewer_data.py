@@ -4,8 +4,8 @@ Layout (little endian): ``MRNV``, uint32 length of the header, the header (JSON,
 sections. Sections start on multiples of 8; the header names one as ``[offset, bytes]``, counted from the first section.
 Nothing that could name a patient is in it: no UID, no description, no file name.
 
-Sections: each series' pixels as they are (modality values, ``(S, H, W)``, C order); each network's CAM as float32 ``(S, 7, 7)``
-before any scaling; each true lesion of a synthetic exam as bits (``numpy.packbits``) of its box.
+Sections: each series' pixels as they are (modality values, ``(S, H, W)``, C order); each network's CAM as float32
+``(S, 7, 7)`` before any scaling; each true lesion of a synthetic exam as bits (``numpy.packbits``) of its box.
 """
 
 import hashlib
@@ -77,6 +77,8 @@ class Captions:
     """Which kind of model gave the numbers, in a few words ("synthetic model"); "" where nothing need be said."""
     task: Task
     """The task whose heatmaps show first."""
+    without_maps: str = ""
+    """What stands in the heatmaps' place while there are none."""
 
 
 class _Blob:
@@ -115,6 +117,7 @@ def pack_exam(
         "exam": identity.hexdigest(),
         "notice": captions.notice,
         "model": captions.model,
+        "withoutMaps": captions.without_maps,
         "firstTask": captions.task.value,
         "tasks": [{"task": task.value, "name": task.display_name} for task in Task],
         "truth": None if truth is None else {"words": truth.words, "lesions": [entry.words for entry in truth.lesions]},
@@ -126,8 +129,8 @@ def pack_exam(
 def picture_frame(series: Series) -> tuple[float, float, float]:
     """Where the network's 256 × 256 picture lies on the series: ``(side, left, top)`` in mm.
 
-    The picture is a square of ``side`` mm whose first row and column of pixels begin ``top`` and ``left`` mm before the series'
-    own (preprocessing pads the shorter direction on both sides, then scales).
+    The picture is a square of ``side`` mm whose first row and column of pixels begin ``top`` and ``left`` mm before the
+    series' own (preprocessing pads the shorter direction on both sides, then scales).
     """
     height = series.pixels.shape[1] * series.row_spacing
     width = series.pixels.shape[2] * series.column_spacing

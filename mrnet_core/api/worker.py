@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
+from mrnet_core.api.viewer_data import DemoTruth
 from mrnet_core.domain import Cancelled, Exam, ExamPrediction, MRNetError, Plane, Side
 
 # ---- what the app sends
@@ -74,9 +75,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Read:
-    """The exam is read: it can be shown while the networks run."""
+    """The exam is read: it can be shown while the networks run. ``truth``: of a synthetic exam made here."""
 
     exam: Exam
+    truth: DemoTruth | None = None
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,10 @@ def _answer(connection: Connection, exams, begin: Begin) -> Predicted | Failed:
         connection.send(Stage(words, fraction))
 
     try:
-        exam = _exam(exams, request, files, progress)
+        exam, truth = _exam(exams, request, files, progress)
         files.clear()
         if not isinstance(request, Predict):
-            connection.send(Read(exam))
+            connection.send(Read(exam, truth))
         predictor = exams.load_predictor(begin.model)
         return Predicted(exams.predict_exam(exam, predictor, progress))
     except Cancelled:
@@ -149,13 +151,13 @@ def _answer(connection: Connection, exams, begin: Begin) -> Predicted | Failed:
         return Failed(INTERNAL_ERROR, "installation")
 
 
-def _exam(exams, request, files, progress) -> Exam:
+def _exam(exams, request, files, progress) -> tuple[Exam, DemoTruth | None]:
     if isinstance(request, Predict):
-        return request.exam
+        return request.exam, None
     if isinstance(request, MakeDemo):
         return exams.demo_exam(request.seed, request.k, request.pathology, progress)
     uploads = [exams.UploadedFile(name, data) for name, data in files]
-    return exams.open_exam(uploads, choices=request.choices, side=request.side, progress=progress)
+    return exams.open_exam(uploads, choices=request.choices, side=request.side, progress=progress), None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from mrnet_core.api.viewer_data import DemoTruth
 from mrnet_core.api.worker import (
     Begin,
     Cancel,
@@ -55,6 +56,7 @@ class Job:
     stage: str = "Waiting"
     fraction: float = 0.0
     exam: Exam | None = None
+    truth: DemoTruth | None = None
     prediction: ExamPrediction | None = None
     message: str = ""
     at_fault: str = ""
@@ -208,7 +210,7 @@ class _Worker:
         if isinstance(event, Stage):
             job.stage, job.fraction = event.words, event.fraction
         elif isinstance(event, Read):
-            job.exam, job.read_seconds = event.exam, elapsed
+            job.exam, job.truth, job.read_seconds = event.exam, event.truth, elapsed
         elif isinstance(event, Predicted):
             job.prediction, job.total_seconds, job.state = event.prediction, elapsed, "done"
         elif isinstance(event, Failed):

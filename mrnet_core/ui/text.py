@@ -6,6 +6,8 @@ HEATMAP_CAUTION = (
     "abnormal for its subcutaneous signal and did not look at the torn meniscus. A heatmap shows where the network "
     "looked, not where the lesion is."
 )
+STILL_READING = "The networks are still reading; their heatmaps appear here when they are done."
+NO_ANSWER = "There is no answer for this exam, so no heatmap is shown."
 SYNTHETIC_SHORT = "synthetic model"
 SYNTHETIC_ON_REAL = (
     "These numbers say nothing about this knee. The model that ships with this software was trained on synthetic knees "

@@ -1,7 +1,7 @@
 """The slice viewer: a component that draws in the browser from one packed blob (``mrnet_core.api.viewer_data``).
 
-Scrolling, windows and heatmaps never come back to the server; what is worth sharing of a view (task, slices, heatmap off)
-the browser writes to the address itself, where ``st.query_params`` finds it.
+Scrolling, windows and heatmaps never come back to the server; what is worth sharing of a view (task, slices, heatmap
+off) the browser writes to the address itself, where ``st.query_params`` finds it.
 """
 
 from functools import lru_cache
@@ -18,10 +18,12 @@ VIEW_PARAMETERS = ("task", "slices", "map")
 """What the viewer keeps in the address."""
 
 
-def viewer_blob(exam: Exam, prediction: ExamPrediction | None, task: Task, truth: DemoTruth | None) -> bytes:
-    """The exam as the browser gets it, with the page's own sentences."""
+def viewer_blob(
+    exam: Exam, prediction: ExamPrediction | None, task: Task, truth: DemoTruth | None = None, without_maps: str = ""
+) -> bytes:
+    """The exam as the browser gets it, with the page's own sentences; ``without_maps`` stands where no answer is."""
     model = SYNTHETIC_SHORT if prediction is not None and prediction.model.synthetic else ""
-    return pack_exam(exam, prediction, Captions(RESEARCH_NOTICE, model, task), truth)
+    return pack_exam(exam, prediction, Captions(RESEARCH_NOTICE, model, task, without_maps), truth)
 
 
 def show_viewer(blob: bytes, key: str) -> None:

@@ -33,7 +33,7 @@ class Viewer {
     const moved = this.touched;
     if (!this.ready) this.panes.forEach((pane) => pane.show(this.asked.slices[pane.data.plane] ?? pane.view.slice, false));
     if (maps && !this.mapped && !moved && !this.asked.given) this.jumpAll(false);
-    else if (!maps) this.say("The networks are still reading; their heatmaps appear here when they are done.");
+    else if (!maps) this.say(data.withoutMaps);
     else if (!this.mapped) this.say("The heatmaps are ready.");
     this.mapped = maps;
     this.ready = true;
