@@ -1,0 +1,1 @@
+"""Results from predictions, reads and counts: no files, no plots."""
