@@ -4,10 +4,11 @@ import streamlit as st
 
 st.set_page_config(page_title="MRNet knee", page_icon="🦵", layout="wide", initial_sidebar_state="collapsed")
 
-st.navigation(
-    [
+# One group a kind of page; the group without a name stands in the bar itself.
+PAGES = {
+    "": [
         st.Page("pages/home.py", title="Start", default=True),
         st.Page("pages/exam.py", title="Exam", url_path="exam"),
     ],
-    position="top",
-).run()
+}
+st.navigation(PAGES, position="top").run()

@@ -34,6 +34,11 @@ DEMO_EXAMS = (
 SYNTHETIC_MARK = "SYNTHETIC"
 """How a phantom's SeriesDescription begins."""
 
+SYNTHETIC_MODEL = (
+    "This model was trained on synthetic knees. It says nothing about a real knee: its numbers show how "
+    "the system works."
+)
+
 
 def is_synthetic(exam: Exam) -> bool:
     """True when every series says of itself that it is synthetic."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from mrnet_core.api.demo import is_synthetic
+from mrnet_core.api.demo import SYNTHETIC_MODEL, is_synthetic
 from mrnet_core.api.viewer_data import DemoTruth, LesionMask, TrueLesion
 from mrnet_core.dicom import read_exam
 from mrnet_core.dicom.sources import UploadedFile
@@ -17,11 +17,6 @@ from mrnet_core.store import resolve_run
 
 Progress = Callable[[str, float], None]
 """Called with the stage in words and the share done of it, 0 to 1; may raise Cancelled."""
-
-SYNTHETIC_MODEL = (
-    "This model was trained on synthetic knees. It says nothing about a real knee: its numbers show how "
-    "the system works."
-)
 
 
 def load_predictor(model: str | None = None) -> Predictor:

@@ -128,6 +128,8 @@ class Exam:
     """One knee exam: at most one series a plane, and everything found beside them.
 
     ``alternatives`` holds, by plane, the whole series that could stand in for the one taken (``choose``).
+    ``other_body_part``: a body part other than the knee that the study says it shows, None otherwise; every answer is
+    then worthless, and a page says so beside each number.
     """
 
     series: Mapping[Plane, Series]
@@ -136,6 +138,7 @@ class Exam:
     warnings: tuple[str, ...] = ()
     side: Side | None = None
     alternatives: Mapping[Plane, tuple[Series, ...]] = field(default_factory=dict)
+    other_body_part: str | None = None
 
     def __post_init__(self) -> None:
         if not self.series:
@@ -149,10 +152,8 @@ class Exam:
 
     def __reduce__(self):
         """Pickle between our own processes: a mapping proxy does not pickle by itself."""
-        return (
-            type(self),
-            (dict(self.series), self.refused, self.skipped, self.warnings, self.side, dict(self.alternatives)),
-        )
+        values = (dict(self.series), self.refused, self.skipped, self.warnings, self.side, dict(self.alternatives))
+        return type(self), (*values, self.other_body_part)
 
     @property
     def planes(self) -> tuple[Plane, ...]:

@@ -1,25 +1,69 @@
 """What was found in the files: series taken and refused with their reasons, the choice by hand, files skipped."""
 
+from dataclasses import dataclass
+from html import escape
+
 import pandas as pd
 import streamlit as st
 
-from mrnet_core.domain import Exam, Plane
-from mrnet_core.ui.session import choose_series
+from mrnet_core.api.demo import SYNTHETIC_MODEL, is_synthetic
+from mrnet_core.domain import Exam, ExamPrediction, Plane, Series
+from mrnet_core.ui.session import choose_series, exam_session
+from mrnet_core.ui.text import OTHER_BODY_PART, SYNTHETIC_ON_REAL, SYNTHETIC_ON_REAL_SHORT, SYNTHETIC_SHORT
 
 _HIDDEN = "hidden"
 
 
-def show_warnings(exam: Exam) -> None:
-    """Everything a person must know before reading on; another body part is an alarm that no one can miss."""
-    for warning in exam.warnings:
-        st.warning(warning, icon="⚠️")
-    for plane, series in exam.series.items():
-        for warning in series.warnings:
-            st.warning(f"{plane.display_name}: {warning}", icon="⚠️")
+@dataclass(frozen=True)
+class Caveat:
+    """What a reader of a number must know: in a few words beside each number, and as a sentence over the exam.
+
+    ``alarm``: the number says nothing about what is shown.
+    """
+
+    short: str
+    sentence: str = ""
+    alarm: bool = False
 
 
-def show_findings(exam: Exam) -> None:
+def caveats(exam: Exam, prediction: ExamPrediction | None) -> tuple[Caveat, ...]:
+    """The caveats of an exam and its answer, the gravest first."""
+    found = []
+    if exam.other_body_part:
+        part = exam.other_body_part
+        found.append(Caveat(f"the study says {part}, not knee", OTHER_BODY_PART.format(part=part), alarm=True))
+    if prediction is not None and prediction.model.synthetic:
+        if is_synthetic(exam):
+            found.append(Caveat(SYNTHETIC_SHORT))
+        else:
+            found.append(Caveat(SYNTHETIC_ON_REAL_SHORT, SYNTHETIC_ON_REAL, alarm=True))
+    return tuple(found)
+
+
+def show_alarms(exam: Exam, prediction: ExamPrediction | None) -> None:
+    """What makes the numbers say nothing about what is shown: over everything else, and hard to miss."""
+    for caveat in caveats(exam, prediction):
+        if caveat.alarm:
+            st.html(f'<div class="mr-alarm" role="alert">{escape(caveat.sentence)}</div>')
+
+
+def show_warnings(exam: Exam, prediction: ExamPrediction | None) -> None:
+    """Everything else a person must know: stand-ins, gaps, missing planes."""
+    told = {SYNTHETIC_MODEL}  # an alarm or a tag says it already
+    lines = list(exam.warnings)
+    lines += [f"{plane.display_name}: {line}" for plane, series in exam.series.items() for line in series.warnings]
+    lines += prediction.warnings if prediction is not None else ()
+    for line in dict.fromkeys(lines):
+        if line not in told:
+            st.warning(line, icon="⚠️")
+
+
+@st.fragment
+def show_findings() -> None:
     """The table of series and the choice by hand. Names and UIDs stay hidden until a person asks."""
+    exam = exam_session().exam
+    if exam is None:
+        return
     identity = st.toggle(
         "Show series names and UIDs",
         value=False,
@@ -36,7 +80,7 @@ def show_findings(exam: Exam) -> None:
         }
         for refused in exam.refused
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=_WIDTHS)
     _show_choices(exam, identity)
     if exam.skipped:
         st.caption(f"{len(exam.skipped)} of the files could not be used; the exam goes on without them.")
@@ -47,7 +91,14 @@ def show_findings(exam: Exam) -> None:
         )
 
 
-def _taken_row(series, identity: bool) -> dict:
+_WIDTHS = {
+    "Plane": st.column_config.TextColumn(width="small"),
+    "Images": st.column_config.NumberColumn(width="small"),
+    "Why": st.column_config.TextColumn(width="large"),
+}
+
+
+def _taken_row(series: Series, identity: bool) -> dict:
     return {
         "Plane": series.plane.display_name,
         "Images": series.slices,
@@ -76,6 +127,7 @@ def _show_choices(exam: Exam, identity: bool) -> None:
         picked = column.selectbox(
             f"{plane.display_name} series to read",
             list(names),
+            index=0 if current else None,
             format_func=names.get,
             key=f"choose_{plane}_{current.uid if current else 'none'}",
             help="The first is the one taken. Another choice runs the networks again.",

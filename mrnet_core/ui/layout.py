@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mrnet_core.store import DEMO_RUN
 from mrnet_core.ui.text import RESEARCH_NOTICE
 
 _STYLE = Path(__file__).with_name("style.css")
@@ -15,6 +16,19 @@ def page_head(title: str, lead: str = "") -> None:
     st.title(title, anchor=False)
     if lead:
         st.html(f'<p class="mr-lead">{lead}</p>')
+
+
+def show_preview() -> None:
+    """The picture of the opening page: a demo exam in the viewer. Nothing where the demo model brings none."""
+    picture = DEMO_RUN / "preview.png"
+    if picture.is_file():
+        st.image(
+            str(picture),
+            width="stretch",
+            caption="A synthetic knee with a torn ACL, as the demo model's ACL networks see it. Synthetic data.",
+        )
+    else:
+        st.html('<div class="mr-empty" aria-hidden="true"></div>')
 
 
 def page_foot() -> None:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mrnet_core.api.demo import DEMO_EXAMS
+from mrnet_core.api.demo import DEMO_EXAMS, is_synthetic
 from mrnet_core.api.viewer_data import DemoTruth
 from mrnet_core.api.worker import MakeDemo, Predict, ReadUpload
 from mrnet_core.domain import Exam, ExamPrediction, InputError, Plane, Task
@@ -102,39 +101,6 @@ def exam_session() -> ExamSession:
     return st.session_state[_KEY]
 
 
-def take_upload(widget_key: str) -> None:
-    """Send what was dropped on the uploader to a worker, and purge the uploader's own copy."""
-    uploaded = st.session_state.get(widget_key) or []
-    if not uploaded:
-        return
-    files = [(file.name, file.getvalue()) for file in uploaded]
-    session = exam_session()
-    session.demo = None
-    st.query_params.clear()
-    session.start(ReadUpload(files=len(files)), files)
-    context = get_script_run_ctx()
-    if context is not None:
-        for file in uploaded:
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-    del st.session_state[widget_key]
-
-
-def show_upload() -> None:
-    """The uploader: a zip or loose files, or a whole folder."""
-    kind = st.segmented_control(
-        "What holds the exam?", ["Zip or files", "Folder"], default="Zip or files", key="upload_kind", required=True
-    )
-    key = f"upload_{exam_session().uploads}_{kind}"
-    st.file_uploader(
-        "Drop a zip, DICOM files, or sagittal.npy, coronal.npy and axial.npy" if kind != "Folder" else "Drop a folder",
-        accept_multiple_files="directory" if kind == "Folder" else True,
-        key=key,
-        on_change=take_upload,
-        args=(key,),
-        help="Up to 1 GB. The series are chosen from the DICOM attributes; other files are passed over.",
-    )
-
-
 def wanted_demo() -> str | None:
     """The demo exam that the address asks for (``/exam?demo=acl``), unless it is the one at hand."""
     name = st.query_params.get("demo")
@@ -161,3 +127,12 @@ def choose_series(plane: Plane, uid: str) -> None:
     if session.exam is not None:
         session.exam = session.exam.choose(plane, uid)
         session.start(Predict(session.exam))
+
+
+def exam_title(session: ExamSession) -> str:
+    """The heading over an exam: no name of a person or a file, and synthetic called synthetic."""
+    if not is_synthetic(session.exam):
+        side = session.exam.side
+        return f"{side.display_name} knee exam" if side else "Knee exam"
+    title = next((f": {entry.title}" for entry in DEMO_EXAMS if entry.name == session.demo), "")
+    return f"Synthetic knee exam{title}"
