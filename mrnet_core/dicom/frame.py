@@ -1,6 +1,6 @@
 """What survives reading: an allow-list of attributes of each file, and of each image in it.
 
-The reader (``sources``) fills these records; geometry, series choice and privacy see nothing else of a file. Names are
+The reader (``privacy``) fills these records; geometry and series choice see nothing else of a file. Names are
 DICOM keywords in snake case. Every value is plain Python, already checked for type; absent or malformed is None.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Header:
     """Attributes of one DICOM file (one SOP instance); everything not listed here is dropped at reading.
 
-    ``patient_key`` is a salted hash (the salt lives as long as one reading) that only tells patients apart.
-    Dates stay inside the reading: they order studies and never leave it.
+    ``patient_key`` is a salted hash (the salt lives as long as one reading) that only tells patients apart; "" where
+    the file names no patient. Dates stay inside the reading: they order studies and never leave it.
     """
 
     position: int
@@ -28,8 +28,12 @@ class Header:
     series_description: str
     protocol_name: str
     body_part_examined: str | None
+    body_part_words: str | None
+    """A body part that the descriptions name, as one word of the reader's own list (``privacy``)."""
     laterality: str | None
     """Laterality or ImageLaterality: R, L, B (both) or U."""
+    laterality_words: str | None
+    """R or L where the descriptions name one side; None where they name none or both."""
     image_type: tuple[str, ...]
     manufacturer: str | None
     magnetic_field_strength: float | None
@@ -40,8 +44,12 @@ class Header:
     photometric_interpretation: str
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     pixel_representation: int
     pixel_padding_value: int | None
+    pixel_padding_range_limit: int | None
+    lossy: bool
+    """LossyImageCompression says that detail was thrown away."""
     series_number: int | None
     instance_number: int | None
     acquisition_number: int | None
@@ -51,6 +59,10 @@ class Header:
     sequence_name: str | None
     sha256: str
     """Of the whole file as given (pixel decoders are no integrity check)."""
+    pixel_offset: int
+    """Byte at which the pixel data element begins, in the file after inflating."""
+    little_endian: bool
+    implicit_vr: bool
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,8 @@ class Frame:
     header: Header
     index: int
     """0-based frame in its file."""
+    frame_type: tuple[str, ...]
+    """FrameType of an Enhanced file, else ImageType."""
     image_orientation: tuple[float, float, float, float, float, float] | None
     image_position: tuple[float, float, float] | None
     pixel_spacing: tuple[float, float] | None

@@ -1,0 +1,100 @@
+"""Stored values to modality values of a series: sign and overlay bits are done, padding, inversion and rescale here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrnet_core.dicom.frame import Frame, Header
+from mrnet_core.domain import Window
+
+WINDOW_PERCENTILES = (1.0, 99.5)
+"""Of the pixels, for a display window where the file gives none."""
+
+
+def modality_values(stored: NDArray, frames: Sequence[Frame]) -> NDArray:
+    """Rescaled values of a series, brighter meaning more signal.
+
+    Parameters
+    ----------
+    stored
+        ``(S, H, W)`` int16 or uint16, one picture a frame.
+    frames
+        The S frames, for padding, MONOCHROME1, slope and intercept.
+
+    Returns
+    -------
+    ndarray
+        int16 where every value is whole and fits, else uint16, else float32.
+
+    Notes
+    -----
+    Padding (PixelPaddingValue up to PixelPaddingRangeLimit) becomes the darkest real value of the series, so that it
+    neither shows nor weighs in the histogram. MONOCHROME1 is inverted about the range of the stored bits.
+    """
+    stored = _without_padding(stored, frames)
+    values = stored.astype(np.int32)
+    for picture, frame in zip(values, frames, strict=True):
+        if frame.header.photometric_interpretation == "MONOCHROME1":
+            np.subtract(_stored_sum(frame.header), picture, out=picture)
+    slopes = {(frame.rescale_slope, frame.rescale_intercept) for frame in frames}
+    if all(slope == int(slope) and intercept == int(intercept) for slope, intercept in slopes):
+        slope = np.array([int(f.rescale_slope) for f in frames], np.int64)[:, None, None]
+        intercept = np.array([int(f.rescale_intercept) for f in frames], np.int64)[:, None, None]
+        if slopes != {(1.0, 0.0)}:
+            values = values * slope + intercept
+        low, high = int(values.min()), int(values.max())
+        for kind in (np.int16, np.uint16):
+            if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+                return values.astype(kind)
+    slope = np.array([f.rescale_slope for f in frames])[:, None, None]
+    intercept = np.array([f.rescale_intercept for f in frames])[:, None, None]
+    return (values if slopes == {(1.0, 0.0)} else values * slope + intercept).astype(np.float32)
+
+
+def display_window(values: NDArray, frames: Sequence[Frame]) -> Window:
+    """The file's own window (median over its images), else one from the pixels' percentiles."""
+    centres, widths = [], []
+    for frame in frames:
+        if frame.window_center is None or frame.window_width is None or frame.window_width < 1:
+            continue
+        centre = frame.window_center
+        if frame.header.photometric_interpretation == "MONOCHROME1":
+            centre = frame.rescale_slope * _stored_sum(frame.header) + 2 * frame.rescale_intercept - centre
+        centres.append(centre)
+        widths.append(frame.window_width)
+    if centres:
+        return Window(float(np.median(centres)), float(np.median(widths)))
+    low, high = np.percentile(values[:: max(1, len(values) // 8)], WINDOW_PERCENTILES)
+    return Window(float(low + high) / 2, max(float(high - low), 1.0))
+
+
+def _stored_sum(header: Header) -> int:
+    """Lowest plus highest value of the stored bits: a value's mirror image is this minus the value."""
+    return -1 if header.pixel_representation else (1 << header.bits_stored) - 1
+
+
+def _without_padding(stored: NDArray, frames: Sequence[Frame]) -> NDArray:
+    padded = [_padding(picture, frame.header) for picture, frame in zip(stored, frames, strict=True)]
+    if all(mask is None for mask in padded):
+        return stored
+    masks = np.stack([np.zeros(stored.shape[1:], bool) if mask is None else mask for mask in padded])
+    if not masks.any() or masks.all():
+        return stored
+    inverted = frames[0].header.photometric_interpretation == "MONOCHROME1"
+    real = stored[~masks]
+    return np.where(masks, real.max() if inverted else real.min(), stored)
+
+
+def _padding(picture: NDArray, header: Header) -> NDArray[np.bool_] | None:
+    value, limit = header.pixel_padding_value, header.pixel_padding_range_limit
+    if value is None:
+        return None
+    # The value may be written in the other sign (VR US or SS): bring it into the stored range.
+    low, high = sorted(_in_range(one, header) for one in (value, value if limit is None else limit))
+    return (picture >= low) & (picture <= high)
+
+
+def _in_range(value: int, header: Header) -> int:
+    value &= 0xFFFF
+    return value - 0x10000 if header.pixel_representation and value >= 0x8000 else value

@@ -1,0 +1,331 @@
+"""The allow-list: the only place that sees a file's identity, and what it lets through.
+
+From a pydicom data set to the plain values of ``frame.Header`` and ``frame.Frame``. Patient name, ID and birth date
+become one salted hash; the study's date orders studies inside the reading; free text other than SeriesDescription and
+ProtocolName gives at most one word of the lists below. Runs in the limited child process.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from mrnet_core.dicom.limits import Limits
+from mrnet_core.dicom.parse import BadFile, Parsed
+
+MR_CLASSES = frozenset(
+    (
+        "1.2.840.10008.5.1.4.1.1.4",  # MR Image Storage
+        "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image Storage
+        "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image Storage
+    )
+)
+DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+TEXT_LENGTH = 64
+"""Longest LO value (PS3.5 6.2)."""
+BODY_PARTS = {
+    "knee": r"KNEES?|GENOUX?|KNIE|RODILLA|GINOCCHIO|JOELHO|KOLANO|PATELLA|MENISCUS|ACL",
+    "brain": r"BRAIN|HEAD|SKULL|CRANE|CEREBRAL|CERVEAU|ENCEPHALE|KOPF|SCHADEL|HIRN|CRANEO|CEREBRO|CABEZA|TESTA|NEURO",
+    "spine": r"[CTL]?SPINE|SPINAL|LUMBAR|RACHIS|WIRBELSAULE|[LHB]WS|COLUMNA|LOMBAIRE|SSPINE|[CTL]{1,2}SSPINE",
+    "shoulder": r"SHOULDER|EPAULE|SCHULTER|HOMBRO|SPALLA|OMBRO",
+    "hip": r"HIPS?|HANCHE|HUFTE|CADERA|ANCA",
+    "ankle": r"ANKLE|CHEVILLE|SPRUNGGELENK|OSG|TOBILLO|CAVIGLIA",
+    "foot": r"FOOT|PIED|FUSS|FUS|PIE|PIEDE",
+    "wrist": r"WRIST|POIGNET|HANDGELENK|MUNECA|POLSO",
+    "hand": r"HAND|MAIN|MANO|FINGER",
+    "elbow": r"ELBOW|COUDE|ELLENBOGEN|CODO|GOMITO",
+    "pelvis": r"PELVIS|BASSIN|BECKEN|PROSTATE?|UTERUS|BLADDER",
+    "abdomen": r"ABDOMEN|ABDO|LIVER|FOIE|LEBER|KIDNEY|PANCREAS|MRCP",
+    "chest": r"CHEST|THORAX|HEART|CARDIAC|COEUR|HERZ|LUNG",
+    "breast": r"BREAST|SEIN|MAMMA|MAMA",
+    "neck": r"NECK|COU|HALS|CUELLO|COLLO",
+    "thigh": r"THIGH|FEMUR|CUISSE|OBERSCHENKEL",
+}
+"""Words for body parts in reports' languages, upper case without accents; each matched as a whole word."""
+_BODY_PARTS = {part: re.compile(rf"\b(?:{words})\b") for part, words in BODY_PARTS.items()}
+_KNEE = rf"(?:{BODY_PARTS['knee']})"
+_SIDES = {
+    "R": re.compile(
+        rf"\b(?:RIGHT|RT|DROITE?|RECHTS|DERECHA|DESTRO)\b|\b{_KNEE} (?:R|RE|D|DX|DER)\b|\b(?:R|RE|D) {_KNEE}\b"
+    ),
+    "L": re.compile(
+        rf"\b(?:LEFT|LT|GAUCHE|LINKS|IZQUIERDA|SINISTRO)\b|\b{_KNEE} (?:L|LI|G|SX|IZQ)\b|\b(?:L|LI|G) {_KNEE}\b"
+    ),
+}
+_ACCENTS = str.maketrans("ÀÂÄÁÈÉÊËÌÎÏÍÒÔÖÓÙÛÜÚÇÑ", "AAAAEEEEIIIIOOOOUUUUCN")
+
+
+def describe(parsed: Parsed, position: int, salt: bytes, sha256: str, limits: Limits) -> tuple[dict, list[dict]]:
+    """Header and frames of an MR file, as plain values for JSON.
+
+    Raises
+    ------
+    BadFile
+        No pixels, no size, or sizes beyond the limits.
+    """
+    dataset = parsed.dataset
+    header = _identity(dataset, position, salt) | _technique(dataset) | _pixels(dataset, parsed, limits)
+    header |= {"sha256": sha256, "little_endian": parsed.little_endian, "implicit_vr": parsed.implicit_vr}
+    header["transfer_syntax_uid"] = parsed.transfer_syntax_uid or _native_syntax(parsed)
+    frames = [_frame(dataset, groups, index) for index, groups in _groups(dataset, header["number_of_frames"])]
+    if frames and not header["image_type"]:
+        header["image_type"] = frames[0]["frame_type"]
+    return header, frames
+
+
+def is_mr(parsed: Parsed) -> bool:
+    """True for the classes this reader takes, and for files without a class that call themselves MR."""
+    class_uid = sop_class(parsed)
+    return class_uid in MR_CLASSES or (not class_uid and text(parsed.dataset, "Modality") == "MR")
+
+
+def sop_class(parsed: Parsed) -> str:
+    """SOP class of the data set, else of the file meta information; "" where there is none."""
+    return text(parsed.dataset, "SOPClassUID") or parsed.media_class_uid.strip("\x00 ")
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """A value as stripped text of at most ``TEXT_LENGTH`` printable characters; "" where absent or malformed."""
+    value = _value(dataset, keyword)
+    if value is None:
+        return ""
+    first = value[0] if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else value
+    printable = "".join(character for character in str(first) if character.isprintable())
+    return printable.strip()[:TEXT_LENGTH]
+
+
+def _identity(dataset: Dataset, position: int, salt: bytes) -> dict:
+    free = " ".join(
+        text(dataset, keyword)
+        for keyword in ("StudyDescription", "SeriesDescription", "ProtocolName", "RequestedProcedureDescription")
+    )
+    regions = [text(item, "CodeMeaning") for item in _items(dataset, "AnatomicRegionSequence")]
+    words = plain_words(" ".join([free, *regions]))
+    patient = text(dataset, "PatientID").casefold()
+    if not patient:
+        patient = " ".join((text(dataset, "PatientName"), text(dataset, "PatientBirthDate"))).casefold().strip(" ^")
+    date = re.sub(r"\D", "", text(dataset, "StudyDate"))[:8]
+    time = re.sub(r"\D", "", text(dataset, "StudyTime"))[:6]
+    return {
+        "position": position,
+        "sop_class_uid": text(dataset, "SOPClassUID"),
+        "sop_instance_uid": text(dataset, "SOPInstanceUID"),
+        "study_instance_uid": text(dataset, "StudyInstanceUID"),
+        "series_instance_uid": text(dataset, "SeriesInstanceUID"),
+        "patient_key": hashlib.sha256(salt + patient.encode()).hexdigest() if patient else "",
+        "study_date_time": date + time if date else None,
+        "modality": text(dataset, "Modality") or None,
+        "series_description": text(dataset, "SeriesDescription"),
+        "protocol_name": text(dataset, "ProtocolName"),
+        "body_part_examined": text(dataset, "BodyPartExamined").upper() or None,
+        "body_part_words": body_part_in(words),
+        "laterality": _laterality(dataset),
+        "laterality_words": side_in(words),
+        "series_number": _int(dataset, "SeriesNumber"),
+        "instance_number": _int(dataset, "InstanceNumber"),
+        "acquisition_number": _int(dataset, "AcquisitionNumber"),
+    }
+
+
+def plain_words(free: str) -> str:
+    """Upper case without accents, each run of anything but letters and digits one space."""
+    return re.sub(r"[^A-Z0-9]+", " ", free.upper().translate(_ACCENTS)).strip()
+
+
+def body_part_in(words: str) -> str | None:
+    """The body part that plain words name; the knee wins where it is among several."""
+    return next((part for part, pattern in _BODY_PARTS.items() if pattern.search(words)), None)
+
+
+def side_in(words: str) -> str | None:
+    """R or L where plain words name exactly one side."""
+    named = [side for side, pattern in _SIDES.items() if pattern.search(words)]
+    return named[0] if len(named) == 1 else None
+
+
+def _laterality(dataset: Dataset) -> str | None:
+    anatomy = _first(_first(dataset, "SharedFunctionalGroupsSequence"), "FrameAnatomySequence")
+    for where, keyword in ((dataset, "ImageLaterality"), (dataset, "Laterality"), (anatomy, "FrameLaterality")):
+        value = text(where, keyword).upper()[:1]
+        if value in ("R", "L", "B"):
+            return value
+    return None
+
+
+def _technique(dataset: Dataset) -> dict:
+    scanning = _words(dataset, "ScanningSequence")
+    if not scanning:  # Enhanced MR says it in other words (PS3.3 C.8.13.4)
+        pulse = text(dataset, "EchoPulseSequence").upper()
+        scanning = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}.get(pulse, [])
+        modifier = _first(_first(dataset, "SharedFunctionalGroupsSequence"), "MRModifierSequence")
+        if text(modifier, "InversionRecovery").upper() == "YES":
+            scanning = [*scanning, "IR"]
+    return {
+        "image_type": _words(dataset, "ImageType"),
+        "manufacturer": text(dataset, "Manufacturer") or None,
+        "magnetic_field_strength": _float(dataset, "MagneticFieldStrength"),
+        "scanning_sequence": scanning,
+        "sequence_variant": _words(dataset, "SequenceVariant"),
+        "scan_options": _words(dataset, "ScanOptions"),
+        "sequence_name": text(dataset, "SequenceName") or text(dataset, "PulseSequenceName") or None,
+        "lossy": text(dataset, "LossyImageCompression") == "01",
+    }
+
+
+def _pixels(dataset: Dataset, parsed: Parsed, limits: Limits) -> dict:
+    if parsed.pixel_offset is None:
+        raise BadFile("it holds no pixels, or is cut short before them")
+    rows, columns = _int(dataset, "Rows"), _int(dataset, "Columns")
+    if not rows or not columns or rows < 0 or columns < 0:
+        raise BadFile("it has no Rows or no Columns")
+    frames = _int(dataset, "NumberOfFrames") or 1
+    if rows > limits.rows or columns > limits.rows:
+        raise BadFile(f"it says {rows} x {columns} pixels; at most {limits.rows} x {limits.rows} are read")
+    if not 1 <= frames <= limits.frames:
+        raise BadFile(f"it says {frames} frames; 1 to {limits.frames} are read")
+    allocated = _int(dataset, "BitsAllocated") or 0
+    stored = _int(dataset, "BitsStored") or allocated
+    high = _int(dataset, "HighBit")
+    high = stored - 1 if high is None else high
+    if allocated not in (8, 16):
+        raise BadFile(f"BitsAllocated is {allocated}; MR images have 8 or 16")
+    if not (1 <= stored <= allocated and stored - 1 <= high < allocated):
+        raise BadFile(f"BitsStored {stored} and HighBit {high} do not fit BitsAllocated {allocated}")
+    samples = _int(dataset, "SamplesPerPixel") or 1
+    if samples not in (1, 3):
+        raise BadFile(f"SamplesPerPixel is {samples}; images have 1 or 3")
+    return {
+        "rows": rows,
+        "columns": columns,
+        "number_of_frames": frames,
+        "samples_per_pixel": samples,
+        "photometric_interpretation": text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2",
+        "bits_allocated": allocated,
+        "bits_stored": stored,
+        "high_bit": high,
+        "pixel_representation": 1 if _int(dataset, "PixelRepresentation") == 1 else 0,
+        "pixel_padding_value": _int(dataset, "PixelPaddingValue"),
+        "pixel_padding_range_limit": _int(dataset, "PixelPaddingRangeLimit"),
+        "pixel_offset": parsed.pixel_offset,
+    }
+
+
+def _native_syntax(parsed: Parsed) -> str:
+    if not parsed.little_endian:
+        return str(ExplicitVRBigEndian)
+    return str(ImplicitVRLittleEndian if parsed.implicit_vr else ExplicitVRLittleEndian)
+
+
+def _groups(dataset: Dataset, frames: int) -> Iterator[tuple[int, list[Dataset]]]:
+    """Where a frame's attributes are looked up, first to last: its own groups, the shared ones, the data set."""
+    shared = _items(dataset, "SharedFunctionalGroupsSequence")[:1]
+    own = _items(dataset, "PerFrameFunctionalGroupsSequence")
+    if own and len(own) != frames:
+        raise BadFile(f"it says {frames} frames and describes {len(own)}")
+    for index in range(frames):
+        yield index, [*own[index : index + 1], *shared]
+
+
+def _frame(dataset: Dataset, groups: list[Dataset], index: int) -> dict:
+    def where(sequence: str) -> Dataset:
+        for group in groups:
+            items = _items(group, sequence)
+            if items:
+                return items[0]
+        return dataset
+
+    measures, timing = where("PixelMeasuresSequence"), where("MRTimingAndRelatedParametersSequence")
+    transform, window, modifier = (
+        where("PixelValueTransformationSequence"),
+        where("FrameVOILUTSequence"),
+        where("MRModifierSequence"),
+    )
+    content, echo = where("FrameContentSequence"), where("MREchoSequence")
+    echo_time = _float(echo, "EffectiveEchoTime")
+    inversion = _floats(modifier, "InversionTimes")
+    slope = _float(transform, "RescaleSlope")
+    return {
+        "index": index,
+        "frame_type": _words(where("MRImageFrameTypeSequence"), "FrameType") or _words(dataset, "ImageType"),
+        "image_orientation": _floats(where("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
+        "image_position": _floats(where("PlanePositionSequence"), "ImagePositionPatient", 3),
+        "pixel_spacing": _floats(measures, "PixelSpacing", 2),
+        "slice_thickness": _float(measures, "SliceThickness"),
+        "spacing_between_slices": _float(measures, "SpacingBetweenSlices"),
+        "repetition_time": _float(timing, "RepetitionTime"),
+        "echo_time": _float(dataset, "EchoTime") if echo_time is None else echo_time,
+        "inversion_time": _float(dataset, "InversionTime") if inversion is None else inversion[0],
+        "flip_angle": _float(timing, "FlipAngle"),
+        "echo_number": _int(dataset, "EchoNumbers"),
+        "temporal_position": _int(content, "TemporalPositionIndex") or _int(dataset, "TemporalPositionIdentifier"),
+        "fat_suppressed": _suppression(dataset, modifier),
+        "rescale_slope": 1.0 if slope is None or slope == 0 else slope,
+        "rescale_intercept": _float(transform, "RescaleIntercept") or 0.0,
+        "window_center": _float(window, "WindowCenter"),
+        "window_width": _float(window, "WindowWidth"),
+    }
+
+
+def _suppression(dataset: Dataset, modifier: Dataset) -> bool | None:
+    said = {text(where, "SpectrallySelectedSuppression").upper() for where in (dataset, modifier)}
+    if said & {"FAT", "FAT_AND_WATER", "SILICON_AND_FAT"}:
+        return True
+    excited = {text(where, "SpectrallySelectedExcitation").upper() for where in (dataset, modifier)}
+    if "WATER" in excited:
+        return True
+    return False if "NONE" in said else None
+
+
+def _value(dataset: Dataset | None, keyword: str):
+    """A value, or None: pydicom converts on access, so a malformed one raises here and counts as absent."""
+    if dataset is None:
+        return None
+    try:
+        return dataset.get(keyword)
+    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
+        return None
+
+
+def _items(dataset: Dataset | None, keyword: str) -> list[Dataset]:
+    value = _value(dataset, keyword)
+    return list(value) if value is not None and type(value).__name__ == "Sequence" else []
+
+
+def _first(dataset: Dataset | None, keyword: str) -> Dataset | None:
+    items = _items(dataset, keyword)
+    return items[0] if items else None
+
+
+def _words(dataset: Dataset | None, keyword: str) -> list[str]:
+    value = _value(dataset, keyword)
+    if value is None or value == "":
+        return []
+    many = [value] if isinstance(value, str) else list(value)
+    return [str(word).strip().upper()[:16] for word in many[:16]]
+
+
+def _floats(dataset: Dataset | None, keyword: str, count: int | None = None) -> list[float] | None:
+    value = _value(dataset, keyword)
+    if value is None or value == "":
+        return None
+    many = [value] if isinstance(value, (str, bytes, int, float)) else list(value)[:64]
+    try:
+        numbers = [float(number) for number in many]
+    except (TypeError, ValueError):
+        return None
+    if not numbers or not all(map(math.isfinite, numbers)) or (count is not None and len(numbers) != count):
+        return None
+    return numbers
+
+
+def _float(dataset: Dataset | None, keyword: str) -> float | None:
+    numbers = _floats(dataset, keyword)
+    return numbers[0] if numbers else None
+
+
+def _int(dataset: Dataset | None, keyword: str) -> int | None:
+    number = _float(dataset, keyword)
+    return int(number) if number is not None and number == int(number) and abs(number) < 2**31 else None
