@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mrnet_core.api.demo import SYNTHETIC_MODEL, is_synthetic
 from mrnet_core.api.viewer_data import DemoTruth, LesionMask, TrueLesion
-from mrnet_core.dicom import read_exam
-from mrnet_core.dicom.sources import UploadedFile
-from mrnet_core.domain import Exam, ExamPrediction, Plane, Side, Task
+from mrnet_core.datasets.npy_exam import plane_of_name, read_npy_exam
+from mrnet_core.dicom import UploadedFile, gather, read_exam
+from mrnet_core.domain import Exam, ExamPrediction, InputError, Plane, Side, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.phantom import PhantomExam, exam_files, make_exam
 from mrnet_core.preprocess import prepare
@@ -46,8 +46,27 @@ def open_exam(
     side: Side | None = None,
     progress: Progress | None = None,
 ) -> Exam:
-    """Read one exam from paths or uploaded files; see :func:`mrnet_core.dicom.read_exam`."""
-    return read_exam(source, choices=choices, side=side, progress=progress)
+    """Read one exam from paths or uploaded files.
+
+    npy series where a file is named after a plane (``sagittal.npy``; in a folder or zip too), else DICOM:
+    :func:`mrnet_core.dicom.read_exam`.
+
+    Raises
+    ------
+    ExamError
+        Nothing readable.
+    InputError
+        A choice of series or a side asked of npy series.
+    """
+    gathered = gather(source)
+    if not any(plane_of_name(entry.name) for entry in gathered.entries):
+        return read_exam(gathered, choices=choices, side=side, progress=progress)
+    if choices or side:
+        raise InputError("npy series hold neither series UIDs nor a side: leave the choice of series and side out")
+    if progress:
+        progress("Reading files", 0.0)
+    exam = read_npy_exam([(entry.position, entry.name, entry.load) for entry in gathered.entries])
+    return replace(exam, skipped=(*exam.skipped, *gathered.skipped))
 
 
 def demo_exam(seed: int, k: int, pathology: str | None, progress: Progress | None = None) -> tuple[Exam, DemoTruth]:

@@ -39,7 +39,7 @@ class UploadedFile:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file to look at. ``load`` reads it whole; it raises ExamError's message as ``Unreadable``."""
+    """One file to look at. ``load`` reads it whole; it raises ``Unreadable``."""
 
     position: int
     name: str = field(repr=False)
@@ -49,8 +49,8 @@ class Entry:
     """The folder a DICOMDIR's references start from; None for what came from an archive or an upload."""
 
 
-class Unreadable(Exception):
-    """An entry that cannot be read; the message says why and names nobody."""
+class Unreadable(ExamError):
+    """One entry that cannot be read; the message says why and names nobody."""
 
 
 @dataclass(frozen=True)
