@@ -145,6 +145,10 @@ AGES = {"training": (38.3, 1114), "tuning": (36.3, 120), "validation": (37.1, 12
 """Table 1: mean age and the exams it is a mean of (1,114 training exams have a patient identifier)."""
 EXTERNAL = {"non-injured": 690, "partially injured": 172, "completely ruptured": 55}
 """Methods, "External validation": exams of Štajduhar et al."""
+EXTERNAL_SHARE = 0.2
+"""Methods, "External validation": split 60:20:20."""
+EXAMS_AT_3_TESLA = 775
+"""Methods, "Dataset"."""
 KAPPA_REFERENCE = {Task.ABNORMAL: "0.508", Task.ACL: "0.800", Task.MENISCUS: "0.745"}
 KAPPA_READERS = {Task.ABNORMAL: ("0.571", "0.640"), Task.ACL: ("0.754", "0.840"), Task.MENISCUS: ("0.526", "0.621")}
 """Results: exact Fleiss kappa of the 9 readers, unassisted and assisted."""
