@@ -1,30 +1,27 @@
-"""A synthetic digital knee in three dimensions: anatomy, pathology, physics, acquisition, cohort, write."""
+"""A synthetic digital knee in three dimensions: anatomy, pathology, physics, acquisition; exams, cohorts, readers, files.
+
+The room computes in numpy and torch and knows neither networks nor preprocessing; a cohort in MRNet's layout is
+assembled in ``mrnet_core.api.cohorts``.
+"""
 
 from mrnet_core.phantom.acquisition import Grid
+from mrnet_core.phantom.anatomy import STRUCTURES
 from mrnet_core.phantom.cohort import plan_cohort
 from mrnet_core.phantom.exam import PhantomExam, PlannedExam, make_exam
-from mrnet_core.phantom.pathology import PATHOLOGIES, Lesion
-from mrnet_core.phantom.write import (
-    exam_files,
-    exam_row,
-    prepare_folder,
-    write_dicom,
-    write_masks,
-    write_table,
-)
+from mrnet_core.phantom.pathology import KINDS, LESION_CHANNELS, PATHOLOGIES, Lesion
+from mrnet_core.phantom.write import exam_files, write_exam
 
 __all__ = [
+    "KINDS",
+    "LESION_CHANNELS",
     "PATHOLOGIES",
+    "STRUCTURES",
     "Grid",
     "Lesion",
     "PhantomExam",
     "PlannedExam",
     "exam_files",
-    "exam_row",
     "make_exam",
     "plan_cohort",
-    "prepare_folder",
-    "write_dicom",
-    "write_masks",
-    "write_table",
+    "write_exam",
 ]
