@@ -12,16 +12,16 @@ shared_pool()  # the workers warm up while a person reads
 words, picture = st.columns([5, 7], gap="large", vertical_alignment="center")
 with words:
     page_head("A neural network reads a knee MRI")
-    for sentence in THREE_SENTENCES:
-        st.html(f'<p class="mr-lead">{sentence}</p>')
-    st.page_link("pages/exam.py", label="**Open an exam of your own**", icon="📂")
+    st.html("".join(f'<p class="mr-lead">{sentence}</p>' for sentence in THREE_SENTENCES))
+    with st.container(key="first_step"):
+        st.page_link("pages/exam.py", label="Open an exam of your own")
 with picture:
     show_preview()
 
 st.subheader("Or look at a synthetic knee", anchor=False)
 for column, entry in zip(st.columns(len(DEMO_EXAMS)), DEMO_EXAMS, strict=True):
-    with column.container(border=True, height="stretch"):
-        st.page_link("pages/exam.py", label=f"**{entry.title}**", icon="🦵", query_params={"demo": entry.name})
+    with column.container(border=True, height="stretch", gap="xxsmall", key=f"demo_card_{entry.name}"):
+        st.page_link("pages/exam.py", label=f"**{entry.title}** →", query_params={"demo": entry.name})
         st.caption(entry.words)
 st.caption(PRIVACY)
 page_foot()

@@ -104,10 +104,13 @@ INTERNAL_ERROR = (
 
 def serve(connection: Connection) -> None:
     """Answer jobs until the other end closes."""
-    import torch  # on demand: a test of the records above needs no torch
+    try:
+        import torch  # on demand: a test of the records above needs no torch
 
-    from mrnet_core.api import exams  # with torch, after the socket is open: a failing import is answered, not lost
-
+        from mrnet_core.api import exams  # with torch, after the socket is open: a failing import is answered, not lost
+    except (ImportError, OSError) as error:
+        _refuse(connection, f"This installation is not whole ({error}): stop the app and run `make app` again.")
+        return
     try:
         exams.load_predictor()
         connection.send(Ready())
@@ -122,6 +125,20 @@ def serve(connection: Connection) -> None:
             continue  # a cancel that crossed the job's own end
         torch.set_num_threads(begin.threads)
         connection.send(_answer(connection, exams, begin))
+
+
+def _refuse(connection: Connection, message: str) -> None:
+    """Answer every job with what is wrong here, until the other end closes."""
+    connection.send(Ready(problem=message))
+    while True:
+        try:
+            begin = connection.recv()
+            if isinstance(begin, Begin):
+                for _ in range(getattr(begin.request, "files", 0)):
+                    connection.recv(), connection.recv_bytes()
+                connection.send(Failed(message, "installation"))
+        except EOFError:
+            return
 
 
 def _answer(connection: Connection, exams, begin: Begin) -> Predicted | Failed:

@@ -53,7 +53,7 @@ class Job:
     files: list[tuple[str, bytes]] = field(default_factory=list)
     state: str = "queued"
     """``queued``, ``running``, ``done``, ``failed`` or ``cancelled``."""
-    stage: str = "Waiting"
+    stage: str = "Waking the reader"
     fraction: float = 0.0
     exam: Exam | None = None
     truth: DemoTruth | None = None

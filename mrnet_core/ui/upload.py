@@ -1,11 +1,16 @@
 """The ways in: files, a zip, a folder, or a demo exam."""
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mrnet_core.api.demo import DEMO_EXAMS
 from mrnet_core.api.worker import ReadUpload
 from mrnet_core.ui.session import exam_session, open_demo
+
+MultiPartParser.spool_max_size = 2 << 30
+"""Bytes of an upload that the web server keeps in memory before it turns to a file: more than the largest upload
+allowed, so that pixels never touch a disk, whatever TMPDIR is."""
 
 
 def take_upload(widget_key: str) -> None:
