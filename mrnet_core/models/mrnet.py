@@ -1,0 +1,121 @@
+"""MRNet: AlexNet's features on every slice, averaged over the picture, the maximum over slices, one linear layer.
+
+Bien et al. 2018, Methods, "MRNet". A stack is ``(s, 256, 256)`` on the 0-255 scale; the positive class is the finding.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+FEATURES = 256
+"""Feature maps of AlexNet's last convolution."""
+CHANNELS = 3
+"""Colour channels of the paper's input; all three are equal here, so one does as well (``fold_first_convolution``)."""
+
+
+class MRNetOutput(NamedTuple):
+    """``logit``: ``()``, of the whole series. ``maps``: ``(s, 256, 7, 7)``, the last feature maps of each slice."""
+
+    logit: Tensor
+    maps: Tensor
+
+
+def alexnet_features(channels: int = CHANNELS) -> nn.Sequential:
+    """AlexNet's convolutional part with the layers, order and parameter names of torchvision's ``alexnet().features``.
+
+    ``(s, channels, 256, 256)`` to ``(s, 256, 7, 7)``. Written out because importing torchvision costs a starting worker
+    two seconds; a test holds it equal to torchvision's.
+
+    References
+    ----------
+    Krizhevsky A. One weird trick for parallelizing convolutional neural networks. arXiv:1404.5997, 2014.
+    """
+    return nn.Sequential(
+        nn.Conv2d(channels, 64, kernel_size=11, stride=4, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(64, 192, kernel_size=5, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(192, 384, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 256, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(256, FEATURES, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+    )
+
+
+class MRNet(nn.Module):
+    """One network: one plane, one task.
+
+    Attributes
+    ----------
+    features
+        AlexNet's convolutional part; its first convolution takes 1 or 3 channels.
+    classifier
+        ``nn.Linear(256, 1)``.
+    mean, sd
+        Buffers ``()``, float32: one mean and one standard deviation of the training pixels, on the 0-255 scale.
+    """
+
+    def __init__(self, channels: int = CHANNELS) -> None:
+        super().__init__()
+        if channels not in (1, CHANNELS):
+            raise ValueError(f"the first convolution takes 1 or {CHANNELS} channels; got {channels}")
+        self.features = alexnet_features(channels)
+        self.classifier = nn.Linear(FEATURES, 1)
+        self.register_buffer("mean", torch.tensor(0.0))
+        self.register_buffer("sd", torch.tensor(1.0))
+
+    @property
+    def channels(self) -> int:
+        """Input channels of the first convolution: 3, or 1 once folded."""
+        return self.features[0].in_channels
+
+    def standardise(self, stack: Tensor) -> Tensor:
+        """``(s, h, w)`` on the 0-255 scale to ``(s, channels, h, w)``: less the mean, by the standard deviation."""
+        if stack.ndim != 3:
+            raise ValueError(f"a stack is (s, h, w); got shape {tuple(stack.shape)}")
+        pictures = (stack.to(self.mean.dtype) - self.mean) / self.sd
+        return pictures.unsqueeze(1).expand(-1, self.channels, -1, -1)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """``(s, 256, h, w)`` to ``(256,)``: the average over the picture, then the maximum over slices."""
+        return maps.mean(dim=(2, 3)).amax(dim=0)
+
+    def head(self, maps: Tensor) -> Tensor:
+        """The logit ``()`` of a series' feature maps."""
+        return self.classifier(self.pool(maps)).squeeze(-1)
+
+    def forward(self, stack: Tensor) -> MRNetOutput:
+        """A stack ``(s, 256, 256)``, uint8 or float on the 0-255 scale, to its logit and feature maps."""
+        maps = self.features(self.standardise(stack))
+        return MRNetOutput(self.head(maps), maps)
+
+    def cam(self, maps: Tensor) -> Tensor:
+        """Class activation maps ``(s, h, w)`` in float32: the classifier's weights over the feature maps, no bias.
+
+        Notes
+        -----
+        ``cam[s, i, j] = sum_k w_k maps[s, k, i, j]`` (Bien et al. 2018, "MRNet interpretation"). For a series of one
+        slice the logit is the map's average plus the bias.
+        """
+        return torch.einsum("k,skij->sij", self.classifier.weight[0].float(), maps.float())
+
+
+@torch.no_grad()
+def fold_first_convolution(model: MRNet) -> MRNet:
+    """A twin of the network whose first convolution takes one channel: the same output at a third of that layer's work.
+
+    The three channels of the input are equal, so the sum of their three kernels does the work of all (exact but for
+    rounding, below 1e-5 of the logit). A folded network comes back as a copy.
+    """
+    twin = MRNet(channels=1).to(model.mean.device)
+    state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    kernels = state["features.0.weight"]
+    state["features.0.weight"] = kernels.double().sum(dim=1, keepdim=True).to(kernels.dtype)
+    twin.load_state_dict(state)
+    return twin.train(model.training)
