@@ -6,6 +6,7 @@
 from mrnet_core.dicom.decoder import shared_decoder
 from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.reading import read_exam
+from mrnet_core.dicom.samples import SyntaxSample, syntax_samples
 from mrnet_core.dicom.sources import UploadedFile, gather
 
-__all__ = ["Limits", "UploadedFile", "gather", "read_exam", "shared_decoder"]
+__all__ = ["Limits", "SyntaxSample", "UploadedFile", "gather", "read_exam", "shared_decoder", "syntax_samples"]

@@ -24,6 +24,8 @@ MR_CLASSES = frozenset(
     )
 )
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+LOSSY_SYNTAXES = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+"""JPEG that always loses detail; .81 and .91 may or may not, and LossyImageCompression says which."""
 TEXT_LENGTH = 64
 """Longest LO value (PS3.5 6.2)."""
 BODY_PARTS = {
@@ -70,6 +72,7 @@ def describe(parsed: Parsed, position: int, salt: bytes, sha256: str, limits: Li
     header = _identity(dataset, position, salt) | _technique(dataset) | _pixels(dataset, parsed, limits)
     header |= {"sha256": sha256, "little_endian": parsed.little_endian, "implicit_vr": parsed.implicit_vr}
     header["transfer_syntax_uid"] = parsed.transfer_syntax_uid or _native_syntax(parsed)
+    header["lossy"] = header["transfer_syntax_uid"] in LOSSY_SYNTAXES or text(dataset, "LossyImageCompression") == "01"
     frames = [_frame(dataset, groups, index) for index, groups in _groups(dataset, header["number_of_frames"])]
     if frames and not header["image_type"]:
         header["image_type"] = frames[0]["frame_type"]
@@ -171,7 +174,6 @@ def _technique(dataset: Dataset) -> dict:
         "sequence_variant": _words(dataset, "SequenceVariant"),
         "scan_options": _words(dataset, "ScanOptions"),
         "sequence_name": text(dataset, "SequenceName") or text(dataset, "PulseSequenceName") or None,
-        "lossy": text(dataset, "LossyImageCompression") == "01",
     }
 
 
