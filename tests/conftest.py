@@ -1,0 +1,55 @@
+"""Fixtures that more than one room uses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrnet_core.domain import Plane, Task
+
+
+@pytest.fixture(scope="session")
+def random_run(tmp_path_factory) -> Path:
+    """A RUN folder as training makes it, of nine networks with random weights; says of itself that it is synthetic."""
+    from mrnet_core import store
+    from mrnet_core.ensemble import fit_ensemble
+    from mrnet_core.models import NetworkCard, initialise, save_network
+    from mrnet_core.preprocess import fit_landmarks
+
+    run = tmp_path_factory.mktemp("runs") / "random"
+    generator = np.random.default_rng(7)
+    landmarks = fit_landmarks(generator.uniform(0, 255, (3, 4, 256, 256)))
+    for plane in Plane:
+        store.write_whole(run / "landmarks" / f"{plane}.json", landmarks.to_json())
+        for task in Task:
+            seed = list(Plane).index(plane) * len(Task) + list(Task).index(task)
+            model, words = initialise("random", seed)
+            card = NetworkCard(
+                plane=plane,
+                task=task,
+                trained_on="nothing: random weights of the tests",
+                synthetic=True,
+                init=words,
+                data_hash="",
+                config_hash="",
+                seed=seed,
+                epoch=0,
+                metrics={},
+                mean=58.0,
+                sd=49.0,
+                departures=(),
+                commit="",
+                device="cpu",
+                seconds=0.0,
+                version="test",
+            )
+            save_network(run / "weights" / f"{plane}_{task}.safetensors", model, card)
+    labels = {task: generator.permutation(np.arange(60) % 2) for task in Task}
+    probabilities = {
+        (plane, task): np.clip(0.3 + 0.4 * labels[task] + generator.normal(0, 0.2, 60), 0.01, 0.99)
+        for plane in Plane
+        for task in Task
+    }
+    store.write_whole(run / "ensemble.json", fit_ensemble(probabilities, labels).to_json())
+    store.write_manifest(run, name="random", trained_on="nothing: random weights of the tests", synthetic=True)
+    return run
