@@ -17,6 +17,8 @@ from mrnet_core.stats.delong import (
     auc_unpaired,
     delong_covariance,
 )
+from mrnet_core.stats.gallas import Gallas, GallasEstimate, gallas
+from mrnet_core.stats.mrmc import Figure, ReaderStudy
 from mrnet_core.stats.multiplicity import (
     Adjusted,
     Storey,
@@ -26,6 +28,16 @@ from mrnet_core.stats.multiplicity import (
     hochberg,
     holm,
     storey,
+)
+from mrnet_core.stats.obuchowski_rockette import (
+    MrmcRecord,
+    ObuchowskiRockette,
+    ORAnalysis,
+    ORComponents,
+    ORContrast,
+    ORMean,
+    ORTest,
+    obuchowski_rockette,
 )
 from mrnet_core.stats.paired import PairedT, paired_t, two_sample_t
 from mrnet_core.stats.predictive import LikelihoodRatios, PredictiveValues, likelihood_ratios, predictive_values
@@ -59,13 +71,24 @@ __all__ = [
     "ConfusionMatrix",
     "DelongCovariance",
     "Estimate",
+    "Figure",
+    "Gallas",
+    "GallasEstimate",
     "Kappa",
     "LikelihoodRatios",
     "MacroAverage",
+    "MrmcRecord",
+    "ORAnalysis",
+    "ORComponents",
+    "ORContrast",
+    "ORMean",
+    "ORTest",
+    "ObuchowskiRockette",
     "OperatingPoint",
     "PairedT",
     "PredictiveValues",
     "Proportion",
+    "ReaderStudy",
     "RocCurve",
     "StatisticsError",
     "Storey",
@@ -84,6 +107,7 @@ __all__ = [
     "confusion_matrix",
     "delong_covariance",
     "fleiss_kappa",
+    "gallas",
     "hochberg",
     "holm",
     "likelihood_ratios",
@@ -92,6 +116,7 @@ __all__ = [
     "mcnemar",
     "micro_average",
     "micro_average_by_exam",
+    "obuchowski_rockette",
     "operating_point",
     "operating_point_at_specificity",
     "operating_points",

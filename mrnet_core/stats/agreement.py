@@ -12,6 +12,9 @@ from mrnet_core.stats.checks import normal_quantile
 from mrnet_core.stats.results import NAN, Estimate, StatisticsError
 
 
+JACKKNIFE = ", jackknife interval over subjects, clipped to [-1, 1]"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kappa(Estimate):
     """A kappa; ``n`` is the number of subjects used.
@@ -46,7 +49,10 @@ def rating_codes(ratings: ArrayLike | Sequence[Sequence[object]]) -> tuple[NDArr
     dropped : int
         Subjects left out.
     """
-    table = np.asarray(ratings)
+    try:
+        table = np.asarray(ratings)
+    except ValueError as error:
+        raise StatisticsError(f"ratings must be a full table, one row a subject ({error})") from error
     if table.ndim != 2 or table.shape[1] < 2:
         raise StatisticsError(f"ratings must have shape (subjects, raters) with two raters at least, got {table.shape}")
     if np.issubdtype(table.dtype, np.number):
@@ -57,7 +63,10 @@ def rating_codes(ratings: ArrayLike | Sequence[Sequence[object]]) -> tuple[NDArr
     if not kept.size:
         return np.zeros(kept.shape, dtype=np.int64), table.shape[0]
     if kept.dtype == object:
-        kept = kept.astype(str)
+        try:
+            kept = kept.astype(np.float64)  # 1, 1.0 and "1" are one category
+        except ValueError:
+            kept = kept.astype(str)
     _, codes = np.unique(kept, return_inverse=True)
     return codes.reshape(kept.shape).astype(np.int64), table.shape[0] - kept.shape[0]
 
@@ -133,10 +142,11 @@ def fleiss_kappa(ratings: ArrayLike | Sequence[Sequence[object]], *, exact: bool
     statistic = _fleiss_z(codes, value) if not exact and subjects and not np.isnan(value) else NAN
     return Kappa(
         estimate=value,
-        lower=value - z * error,
-        upper=value + z * error,
+        lower=float(np.clip(value - z * error, -1.0, 1.0)),
+        upper=float(np.clip(value + z * error, -1.0, 1.0)),
         level=level,
-        method=("exact Fleiss kappa (Conger)" if exact else "Fleiss kappa") + ", jackknife interval over subjects",
+        method=("exact Fleiss kappa (Conger)" if exact else "Fleiss kappa") + JACKKNIFE,
+        + ", jackknife interval over subjects, clipped to [-1, 1]",
         n=subjects,
         note=note,
         raters=raters,
@@ -191,10 +201,10 @@ def cohen_kappa(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> 
     note = "" if categories > 1 else "fewer than two categories in use: kappa is 0/0"
     return Kappa(
         estimate=value,
-        lower=value - z * error,
-        upper=value + z * error,
+        lower=float(np.clip(value - z * error, -1.0, 1.0)),
+        upper=float(np.clip(value + z * error, -1.0, 1.0)),
         level=level,
-        method="Cohen kappa, large-sample interval",
+        method="Cohen kappa, large-sample interval, clipped to [-1, 1]",
         n=int(codes.shape[0]),
         note=note,
         raters=2,
