@@ -29,7 +29,8 @@ from mrnet_core.stats.multiplicity import (
     holm,
     storey,
 )
-from mrnet_core.stats.obuchowski_rockette import (
+from mrnet_core.stats.obuchowski_rockette import obuchowski_rockette
+from mrnet_core.stats.obuchowski_rockette_results import (
     MrmcRecord,
     ObuchowskiRockette,
     ORAnalysis,
@@ -37,7 +38,6 @@ from mrnet_core.stats.obuchowski_rockette import (
     ORContrast,
     ORMean,
     ORTest,
-    obuchowski_rockette,
 )
 from mrnet_core.stats.paired import PairedT, paired_t, two_sample_t
 from mrnet_core.stats.predictive import LikelihoodRatios, PredictiveValues, likelihood_ratios, predictive_values

@@ -11,7 +11,6 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from mrnet_core.stats.checks import normal_quantile
 from mrnet_core.stats.results import NAN, Estimate, StatisticsError
 
-
 JACKKNIFE = ", jackknife interval over subjects, clipped to [-1, 1]"
 
 
@@ -146,7 +145,6 @@ def fleiss_kappa(ratings: ArrayLike | Sequence[Sequence[object]], *, exact: bool
         upper=float(np.clip(value + z * error, -1.0, 1.0)),
         level=level,
         method=("exact Fleiss kappa (Conger)" if exact else "Fleiss kappa") + JACKKNIFE,
-        + ", jackknife interval over subjects, clipped to [-1, 1]",
         n=subjects,
         note=note,
         raters=raters,
