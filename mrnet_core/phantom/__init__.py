@@ -1,4 +1,4 @@
-"""A synthetic digital knee in three dimensions: anatomy, pathology, physics, acquisition; exams, cohorts, readers, files.
+"""A synthetic digital knee: anatomy, pathology, physics, acquisition; exams, cohorts, simulated readers, files.
 
 The room computes in numpy and torch and knows neither networks nor preprocessing; a cohort in MRNet's layout is
 assembled in ``mrnet_core.api.cohorts``.

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrnet_core.domain import CAM_SIZE, MODEL_SIZE, InputError, Plane, Split, Task
-from mrnet_core.phantom.exam import PhantomExam
 from mrnet_core.phantom.anatomy import STRUCTURES
+from mrnet_core.phantom.exam import PhantomExam
 from mrnet_core.phantom.pathology import LESION_CHANNELS
 
 EXAMS_CSV = (
