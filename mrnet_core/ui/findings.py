@@ -44,7 +44,7 @@ def show_alarms(exam: Exam, prediction: ExamPrediction | None) -> None:
     """What makes the numbers say nothing about what is shown: over everything else, and hard to miss."""
     for caveat in caveats(exam, prediction):
         if caveat.alarm:
-            st.html(f'<div class="mr-alarm" role="alert">{escape(caveat.sentence)}</div>')
+            st.html(f'<div class="mr-alarm" role="alert">{escape(caveat.sentence, quote=False)}</div>')
 
 
 def show_warnings(exam: Exam, prediction: ExamPrediction | None) -> None:

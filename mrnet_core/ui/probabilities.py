@@ -11,6 +11,7 @@ from mrnet_core.ui.findings import Caveat, caveats
 def show_probabilities(exam: Exam, prediction: ExamPrediction) -> None:
     """Three cards; each number says beside it which kind of model gave it, and what makes it worthless here."""
     tags = "".join(_tag(caveat) for caveat in caveats(exam, prediction))
+    tags = f'<div class="mr-tags">{tags}</div>' if tags else ""
     st.html(f'<div class="mr-cards">{"".join(_card(prediction, task, tags) for task in Task)}</div>')
     planes = ", ".join(plane.display_name.lower() for plane in prediction.planes_used)
     st.caption(f"Planes used: {planes}. Model: {prediction.model.name}, trained on {prediction.model.trained_on}.")
@@ -36,6 +37,6 @@ def _card(prediction: ExamPrediction, task: Task, tags: str) -> str:
         f'<div class="mr-card" role="group" aria-label="{label}" data-task="{task}" data-probability="{value:.6f}">'
         f"<h4>{task.display_name}</h4>"
         f'<div class="mr-value">{value:.2f}<small>{origin}</small></div>'
-        f'<div class="mr-tags">{tags}</div>'
+        f"{tags}"
         f'<div class="mr-bars">{rows}</div></div>'
     )

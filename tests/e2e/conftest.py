@@ -18,7 +18,7 @@ _PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-_MISSING = "no Chromium or Chrome found: install one (Debian, Ubuntu: apt install chromium) or name it with CHROME=/path"
+_MISSING = "no Chromium or Chrome found: install one (Debian, Ubuntu: apt install chromium) or name it with CHROME=PATH"
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -96,7 +96,7 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
 
 @pytest.fixture
 def open_page(app, browser):
-    """Open a path of the app in a session of its own; at the end: no error in a page, no request that left the machine."""
+    """Open a path of the app in a session of its own; at the end, no page had an error and no request left here."""
     contexts, errors, foreign = [], [], []
 
     def watch(request) -> None:

@@ -1,0 +1,233 @@
+"""What a person does with the exam page: upload, scroll, look, take away."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrnet_core.domain import Plane, Task
+from tests.e2e.marked import SLICES, WINDOW, mark, marked_exam
+from tests.e2e.viewing import centre, grey, pixels, stage, upload, wait_for_answer
+
+pytestmark = pytest.mark.e2e
+CELLS = 31 + 32 * np.arange(7)
+"""True centres of a map's cells on the 256 pixels (AlexNet's geometry)."""
+
+
+@pytest.fixture(scope="module")
+def exam_zip() -> bytes:
+    return marked_exam()
+
+
+def test_every_slice_of_an_uploaded_exam_can_be_reached_and_shows_its_own_mark(open_page, exam_zip):
+    page = open_page()
+    upload(page, exam_zip)
+    wait_for_answer(page)
+    page.locator(".tool.heat").click()
+    assert page.locator(".tool.heat").get_attribute("aria-pressed") == "false"
+
+    stage(page, "sagittal").hover()  # the mouse wheel
+    page.mouse.wheel(0, -100 * 2 * SLICES[Plane.SAGITTAL])
+    seen = []
+    for _ in range(SLICES[Plane.SAGITTAL]):
+        seen.append(centre(page, "sagittal"))
+        page.mouse.wheel(0, 100)
+    _assert_marks(seen, Plane.SAGITTAL)
+
+    stage(page, "coronal").focus()  # the keyboard
+    page.keyboard.press("End")
+    seen = []
+    for _ in range(SLICES[Plane.CORONAL]):
+        seen.append(centre(page, "coronal"))
+        page.keyboard.press("ArrowUp")
+    _assert_marks(seen[::-1], Plane.CORONAL)
+
+    strip = page.locator("[data-plane=axial] .strip")  # the strip of slices
+    width = strip.bounding_box()["width"]
+    seen = []
+    for k in range(SLICES[Plane.AXIAL]):
+        strip.click(position={"x": 4 + (k + 0.5) * (width - 8) / SLICES[Plane.AXIAL], "y": 12})
+        seen.append(centre(page, "axial"))
+    _assert_marks(seen, Plane.AXIAL)
+
+
+def _assert_marks(seen: list[int], plane: Plane) -> None:
+    expected = [grey(mark(k), *WINDOW) for k in range(SLICES[plane])]
+    assert len(set(expected)) == len(expected)
+    assert np.abs(np.array(seen) - expected).max() <= 1, (plane, seen, expected)
+
+
+def test_the_overlay_changes_pixels_only_where_the_map_is_above_zero(open_page, exam_zip, random_run):
+    from mrnet_core.api.exams import load_predictor, open_exam, predict_exam  # with torch: not at collection
+    from mrnet_core.dicom.sources import UploadedFile
+
+    prediction = predict_exam(open_exam([UploadedFile("exam.zip", exam_zip)]), load_predictor(str(random_run)))
+    page = open_page()
+    upload(page, exam_zip)
+    wait_for_answer(page)
+    both = 0
+    for number, task in enumerate(Task, 1):
+        stage(page, "sagittal").focus()
+        page.keyboard.press(str(number))
+        page.keyboard.press("j")
+        lit = {plane: pixels(page, plane) for plane in Plane}
+        page.keyboard.press("h")
+        plain = {plane: pixels(page, plane) for plane in Plane}
+        page.keyboard.press("h")
+        for plane in Plane:
+            heatmap = prediction.score(plane, task).heatmap
+            most = heatmap.most_activated_slice
+            assert stage(page, plane).get_attribute("aria-valuenow") == str(most + 1)
+            expected = _on_canvas(heatmap.cam[most], lit[plane].shape[:2]) / heatmap.cam.max()
+            changed = (lit[plane] != plain[plane]).any(axis=2)
+            assert not changed[expected < -1e-3].any(), (plane, task)
+            if heatmap.cam.max() > 0:
+                assert changed[expected > 0.25].all(), (plane, task)
+                both += bool((expected < -1e-3).any() and changed.any())
+    assert both >= 3, "the random networks' maps must have both signs for this test to say anything"
+
+
+def _on_canvas(cam: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A 7 × 7 map at each pixel of a square canvas that the series fills."""
+    height, width = shape
+    side = min(shape)
+    axes = []
+    for length in (height, width):
+        at = (np.arange(length) + 0.5 - (length - side) / 2) / side * 256 - 0.5
+        outside = (at < -0.5) | (at > 255.5)
+        weights = np.stack([np.interp(at, CELLS, row) for row in np.eye(7)], axis=1)
+        weights[outside] = 0
+        axes.append(weights)
+    return axes[0] @ cam @ axes[1].T
+
+
+def test_two_sessions_never_see_each_others_exam(open_page, exam_zip):
+    first, second, third = open_page(), open_page(), open_page()
+    upload(first, exam_zip)
+    upload(second, marked_exam(base=350, patient="OTHER"))
+    wait_for_answer(first)
+    wait_for_answer(second)
+    third.reload()
+    third.get_by_role("heading", name="Read a knee exam").wait_for()
+    assert third.locator(".viewer").count() == 0
+    for page, base in ((first, 300), (second, 350)):
+        stage(page, "sagittal").focus()
+        page.keyboard.press("h")
+        for key, k in (("Home", 0), ("End", SLICES[Plane.SAGITTAL] - 1)):
+            page.keyboard.press(key)
+            assert abs(centre(page, "sagittal") - grey(mark(k, base), *WINDOW)) <= 1
+
+
+def test_a_broken_zip_gets_one_sentence_and_the_page_goes_on_to_the_next_exam(open_page, exam_zip):
+    page = open_page()
+    upload(page, exam_zip[: len(exam_zip) // 3])
+    alert = page.get_by_test_id("stAlert")
+    alert.wait_for(timeout=30_000)
+    words = alert.inner_text().strip()
+    assert 20 < len(words) < 400
+    assert "Traceback" not in words
+    assert "exam.zip" not in words, "a file is named by its position, never by its name"
+    upload(page, exam_zip)
+    page.locator(".viewer").wait_for(timeout=30_000)
+    assert page.get_by_test_id("stAlert").filter(has_text=words).count() == 0
+
+
+def test_remove_exam_forgets_it(open_page, exam_zip):
+    page = open_page()
+    upload(page, exam_zip)
+    wait_for_answer(page)
+    stage(page, "sagittal").hover()
+    page.mouse.wheel(0, 100)
+    page.wait_for_url("**slices=**")
+    page.get_by_role("button", name="Remove exam").click()
+    page.get_by_role("heading", name="Read a knee exam").wait_for()
+    page.locator(".viewer").wait_for(state="detached")
+    assert page.locator(".mr-card").count() == 0
+    assert "?" not in page.url
+    page.get_by_role("link", name="Start").first.click()
+    page.get_by_role("heading", name="A neural network reads a knee MRI").wait_for()
+    page.get_by_role("link", name="Exam", exact=True).first.click()
+    page.get_by_role("heading", name="Read a knee exam").wait_for()
+    assert page.locator(".viewer").count() == 0
+
+
+def test_numbers_on_a_real_knee_carry_an_alarm_and_another_body_part_a_second_one(open_page):
+    page = open_page()
+    upload(page, marked_exam(words="", body_part="BRAIN"))
+    wait_for_answer(page)
+    alarms = page.locator(".mr-alarm").all_inner_texts()
+    assert len(alarms) == 2
+    assert "brain" in alarms[0]
+    assert "synthetic knees" in alarms[1]
+    cards = page.locator(".mr-card")
+    for n in range(len(Task)):
+        assert cards.nth(n).locator(".mr-loud").count() == 2
+    assert page.get_by_text("MARKED").count() == 0
+    assert "Not a medical device" in page.locator(".mr-notice").inner_text()
+
+
+def test_the_viewer_obeys_keys_and_mouse(open_page, exam_zip, tmp_path):
+    page = open_page()
+    upload(page, exam_zip)
+    wait_for_answer(page)
+    picture = stage(page, "coronal")
+    picture.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("PageDown")
+    assert picture.get_attribute("aria-valuenow") == "6"
+    assert picture.get_attribute("aria-valuetext").startswith("slice 6 of 10")
+    page.keyboard.press("3")
+    assert page.locator("[data-task=meniscus][role=radio]").get_attribute("aria-checked") == "true"
+    page.keyboard.press("?")
+    assert page.locator(".help").is_visible()
+    page.keyboard.press("?")
+    page.keyboard.press("h")
+    start = pixels(page, "coronal")
+
+    page.keyboard.press("+")  # zoom: the square in the middle grows
+    page.keyboard.press("+")
+    near = pixels(page, "coronal")
+    square = grey(mark(5), *WINDOW)
+    assert (np.abs(near[..., 0].astype(int) - square) <= 1).sum() > 1.8 * (
+        np.abs(start[..., 0].astype(int) - square) <= 1
+    ).sum()
+    page.keyboard.press("0")
+    assert (pixels(page, "coronal") == start).all()
+
+    box = picture.bounding_box()  # the right button: window and level
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down(button="right")
+    page.mouse.move(middle[0], middle[1] + 60)
+    page.mouse.up(button="right")
+    assert centre(page, "coronal") < square - 10
+    page.keyboard.press("0")
+
+    page.mouse.move(*middle)  # the left button: slices
+    page.mouse.down()
+    page.mouse.move(middle[0], box["y"] + box["height"] - 5, steps=8)
+    page.mouse.up()
+    assert int(picture.get_attribute("aria-valuenow")) > 6
+
+    page.keyboard.press("h")
+    with page.expect_download() as waiting:
+        page.keyboard.press("s")
+    file = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    assert file.name.startswith("knee_coronal_slice")
+    saved = np.asarray(Image.open(file).convert("L"))
+    band = saved[-30:]  # the notice on its own band below the picture
+    assert saved.shape[0] > saved.shape[1] * box["height"] / box["width"]
+    assert (band > 200).sum() > 200
+    assert (band < 40).mean() > 0.7
+
+
+def test_each_plane_opens_on_its_most_activated_slice_and_says_so(open_page, exam_zip):
+    page = open_page()
+    upload(page, exam_zip)
+    wait_for_answer(page)
+    words = page.locator(".status").inner_text()
+    assert "most activated slice for ACL tear" in words
+    assert "highest peak" in words
+    for plane in Plane:
+        assert f"{plane} {stage(page, plane).get_attribute('aria-valuenow')}" in words
+        assert "most activated slice" in stage(page, plane).get_attribute("aria-valuetext")
