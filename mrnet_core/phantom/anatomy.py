@@ -1,287 +1,186 @@
-"""A knee as implicit functions in three dimensions, painted as tissues.
+"""The whole knee: its parts, where each can lie, and the order they are painted in.
 
-Knee coordinates, in mm: ``x`` towards the lateral side, ``y`` posterior, ``z`` towards the head; the joint line is z = 0.
-A left and a right knee share these coordinates; ``acquisition`` mirrors ``x`` into the patient's left or right.
-Shapes are simple (ellipsoids, capsules, wedges) and synthetic; a later phantom may replace them behind ``paint``.
+Later parts are painted over earlier ones: meniscus, then cartilage, then cortex, then marrow, so that the condyle carves
+the meniscus into a wedge. Each part is computed only in the window of the picture that its bounding box covers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+from mrnet_core.phantom import anatomy_bones as bones
+from mrnet_core.phantom import anatomy_joint as joint
+from mrnet_core.phantom import anatomy_soft as soft
+from mrnet_core.phantom.anatomy_shapes import capsule_box
+from mrnet_core.phantom.anatomy_space import IS_BONE, KNEECAP, Space, Subject, Tissue, shank_frame
 
+__all__ = ["STRUCTURES", "Affine", "Knee", "Space", "Subject", "Tissue", "structure_masks"]
 
-class Tissue(IntEnum):
-    """What a point is made of; ``physics`` knows each one's proton density and relaxation times."""
-
-    AIR = 0
-    SKIN = 1
-    FAT = 2
-    MUSCLE = 3
-    CORTEX = 4
-    MARROW = 5
-    CARTILAGE = 6
-    MENISCUS = 7
-    LIGAMENT = 8
-    ACL = 9
-    FLUID = 10
-    VESSEL = 11
-    TORN_ACL = 12
-    TEAR = 13
-    OEDEMA = 14
-    SYNOVIUM = 15
+STRUCTURES = ("acl", "medial meniscus", "lateral meniscus", "pcl", "cartilage", "fluid", "patella", "bone")
+"""Structures a mask can be had of."""
+Box = tuple[float, ...]
+Window = tuple[slice, slice] | None
 
 
 @dataclass(frozen=True)
-class Subject:
-    """One person's knee: proportions drawn once, in mm unless said."""
+class Affine:
+    """Knee coordinates of voxel indices: ``origin + index @ steps`` (mm; steps: one row an index axis)."""
 
-    scale: float
-    """Overall size, 1 = the mean."""
-    fat: float
-    """Thickness of the subcutaneous fat."""
-    flexion: float
-    """Degrees of flexion of the tibia about the joint line."""
-    muscle: float
-    """Muscle bulk, 1 = the mean."""
-    notch: float
-    """Width of the intercondylar notch, 1 = the mean."""
-    patella: float
-    """Height of the patella above its mean."""
-    cartilage: float
-    """Thickness of the articular cartilage."""
-    fluid: float
-    """Normal joint fluid, 0 to 1."""
-    offset: tuple[float, float, float]
-    """Where the knee lies in the scanner: (lateral, posterior, head)."""
+    origin: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    shape: tuple[int, int, int]
 
-    @classmethod
-    def draw(cls, generator: np.random.Generator) -> "Subject":
-        """A subject of ordinary variation."""
-        g = generator
-        return cls(
-            scale=float(np.clip(g.normal(1.0, 0.045), 0.88, 1.12)),
-            fat=float(np.clip(g.gamma(9.0, 0.9), 3.0, 18.0)),
-            flexion=float(np.clip(g.normal(6.0, 4.0), -2.0, 16.0)),
-            muscle=float(np.clip(g.normal(1.0, 0.08), 0.8, 1.2)),
-            notch=float(np.clip(g.normal(1.0, 0.08), 0.8, 1.2)),
-            patella=float(np.clip(g.normal(0.0, 2.5), -6, 6)),
-            cartilage=float(np.clip(g.normal(2.4, 0.3), 1.6, 3.2)),
-            fluid=float(g.uniform(0.1, 0.6)),
-            offset=(float(g.normal(0, 4)), float(g.normal(0, 4)), float(g.normal(0, 5))),
-        )
+    def points(self, slices: NDArray[np.float64], jitter=0.0) -> tuple[NDArray[np.float32], ...]:
+        """(x, y, z) of the voxels at fractional slice indices, arrays ``(n, H, W)``; ``jitter`` is added to the index."""
+        _, height, width = self.shape
+        k = np.asarray(slices, np.float32)[:, None, None] + np.float32(jitter)
+        i, j = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
+        found = []
+        for axis in range(3):
+            plane = (self.origin[axis] + i * self.steps[1, axis] + j * self.steps[2, axis]).astype(np.float32)
+            found.append(plane + k * np.float32(self.steps[0, axis]))
+        return tuple(found)
+
+    def bounds(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Index bounds ``(n, 3, 2)`` of boxes given by their corners ``(n, 8, 3)``."""
+        index = (boxes - self.origin) @ np.linalg.inv(self.steps)
+        return np.stack([index.min(axis=1), index.max(axis=1)], axis=-1)
 
 
-ACL_FEMUR = np.array([8.0, 13.0, 17.0])
-ACL_TIBIA = np.array([-2.0, -9.0, -3.0])
-"""Ends of the ACL: medial wall of the lateral femoral condyle, anterior intercondylar tibia."""
-MENISCUS_CENTRE = {"medial": (-21.0, 3.0), "lateral": (20.0, 4.0)}
-"""Centres of the C shapes in the (x, y) plane."""
-_MENISCUS_HALF = {"medial": (17.0, 22.0), "lateral": (17.0, 18.0)}
+@dataclass(frozen=True)
+class Part:
+    """A structure: where it can lie and what paints it."""
+
+    box: Box
+    shank: bool
+    paint: Callable[[Space], None]
 
 
-def ellipsoid(points: Points, centre, radii) -> NDArray[np.float32]:
-    """Signed distance in mm, approximate: negative inside an axis-parallel ellipsoid."""
-    x, y, z = points
-    cx, cy, cz = centre
-    rx, ry, rz = radii
-    q = np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2)
-    return ((q - 1) * min(radii)).astype(np.float32)
+class Knee:
+    """A subject's knee, ready to be painted slice by slice."""
 
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.soft = soft.Soft(subject)
+        bellies = [Part(b.box, False, _nothing) for b in self.soft.upper]
+        bellies += [Part(b.box, True, _nothing) for b in self.soft.lower]
+        self.bellies = bellies
+        self.before, self.after = self._parts()
+        fixed = [Part(bones.FEMUR_BOX, False, _nothing), Part(bones.TIBIA_BOX, True, _nothing)]
+        self.parts = [*bellies, *self.before, *fixed, *self.after]
 
-def capsule(points: Points, start, end, radius: float, flat: float = 1.0) -> NDArray[np.float32]:
-    """Signed distance to a rod from ``start`` to ``end``; ``flat`` stretches it along x."""
-    x, y, z = points
-    start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
-    axis = end - start
-    t = ((x - start[0]) * axis[0] + (y - start[1]) * axis[1] + (z - start[2]) * axis[2]) / float(axis @ axis)
-    t = np.clip(t, 0, 1)
-    dx = (x - start[0] - t * axis[0]) / flat
-    dy, dz = y - start[1] - t * axis[1], z - start[2] - t * axis[2]
-    return (np.sqrt(dx * dx + dy * dy + dz * dz) - radius).astype(np.float32)
-
-
-def smooth_union(a: NDArray, b: NDArray, blend: float) -> NDArray[np.float32]:
-    """Union of two shapes with a rounded seam of ``blend`` mm."""
-    h = np.clip(0.5 + 0.5 * (b - a) / blend, 0, 1)
-    return (b + (a - b) * h - blend * h * (1 - h)).astype(np.float32)
-
-
-def femur(points: Points, notch: float) -> NDArray[np.float32]:
-    """Two condyles, metaphysis and shaft, with the notch cut out."""
-    bone = smooth_union(
-        ellipsoid(points, (-22, 6, 20), (17, 29, 20)), ellipsoid(points, (22, 6, 20), (17, 28, 20)), 6.0
-    )
-    bone = smooth_union(bone, ellipsoid(points, (0, -10, 30), (34, 19, 24)), 8.0)
-    bone = smooth_union(bone, capsule(points, (0, 0, 45), (0, 2, 130), 14.0, flat=1.15), 16.0)
-    return np.maximum(bone, -ellipsoid(points, (0, 20, 6), (9.5 * notch, 25, 21)))
-
-
-def tibia(points: Points) -> NDArray[np.float32]:
-    """Plateau with spines, metaphysis and shaft; its top lies at z = -4."""
-    x, y, z = points
-    head = ellipsoid((x, y, z), (0, 5, -16), (40, 27, 24))
-    shaft = capsule(points, (0, 4, -30), (0, 8, -130), 14.0)
-    bone = smooth_union(head, shaft, 18.0)
-    bone = smooth_union(bone, ellipsoid(points, (3, -20, -40), (10, 8, 14)), 8.0)
-    spines = 4.0 * np.exp(-(((np.abs(x) - 4.5) / 3.0) ** 2) - ((y - 5) / 8.0) ** 2)
-    top = z + 4.0 - spines + 0.0016 * ((np.abs(x) - 21) ** 2) * (np.abs(x) < 40) * -1.0
-    return np.maximum(bone, top.astype(np.float32))
-
-
-def meniscus(points: Points, which: str) -> NDArray[np.float32]:
-    """A C-shaped wedge, thick at its rim, open towards the middle of the joint; negative inside."""
-    x, y, z = points
-    cx, cy = MENISCUS_CENTRE[which]
-    hx, hy = _MENISCUS_HALF[which]
-    rho = np.sqrt(((x - cx) / hx) ** 2 + ((y - cy) / hy) ** 2)
-    width = 0.55
-    height = 0.6 + 4.4 * np.clip((rho - (1 - width)) / width, 0, 1)
-    inside_rim = (rho - 1.0) * hx
-    inside_edge = ((1 - width) - rho) * hx
-    middle = -1.0 if which == "medial" else 1.0
-    opening = (7.0 - middle * x) - 6.0 * np.clip(np.abs(y - cy) / hy - 0.55, 0, 1) * 2
-    slab = np.abs(z + 0.3) - height * 0.95
-    return np.maximum.reduce([inside_rim, inside_edge, slab, opening * 0.6]).astype(np.float32)
-
-
-def acl(points: Points) -> NDArray[np.float32]:
-    """The anterior cruciate ligament, a rod of two bundles; negative inside."""
-    return capsule(points, ACL_FEMUR, ACL_TIBIA, 3.9, flat=1.2)
-
-
-def pcl(points: Points) -> NDArray[np.float32]:
-    """The posterior cruciate ligament, arched."""
-    return np.minimum(capsule(points, (-6, 2, 13), (-3, 18, 8), 4.6), capsule(points, (-3, 18, 8), (0, 28, -12), 4.4))
-
-
-def flexed(points: Points, degrees: float) -> Points:
-    """Points seen from the tibia, turned by ``degrees`` about the joint's transverse axis at (y, z) = (6, 12)."""
-    x, y, z = points
-    a = np.float32(np.deg2rad(degrees))
-    dy, dz = y - 6, z - 12
-    return x, 6 + np.cos(a) * dy - np.sin(a) * dz, 12 + np.sin(a) * dy + np.cos(a) * dz
-
-
-def leg(points: Points, subject: Subject) -> NDArray[np.float32]:
-    """Outer surface of the skin: signed distance in mm, tapering towards foot and head."""
-    x, y, z = points
-    width = 49 + 0.05 * z + 30 * (subject.muscle - 1) + subject.fat * 0.6
-    depth = 51 + 0.05 * np.abs(z) + subject.fat * 0.6
-    q = np.sqrt((x / width) ** 2 + ((y - 4) / depth) ** 2)
-    front = ellipsoid(points, (2, -40, 14 + subject.patella), (28, 20, 34)) - subject.fat * 0.35
-    return smooth_union(((q - 1) * 55).astype(np.float32), front, 10.0)
-
-
-def paint(points: Points, subject: Subject) -> NDArray[np.uint8]:
-    """Tissue of each point. Later structures are painted over earlier ones, so that the condyles carve the menisci.
-
-    Parameters
-    ----------
-    points
-        Knee coordinates in mm, three float32 arrays of one shape.
-    subject
-        Whose knee.
-
-    Returns
-    -------
-    uint8 array of ``Tissue`` values, of the points' shape.
-    """
-    x, y, z = (np.asarray(axis, np.float32) / np.float32(subject.scale) for axis in points)
-    whole = (x, y, z)
-    shank = flexed(whole, subject.flexion)
-    tissue = np.zeros(x.shape, np.uint8)
-
-    surface = leg(whole, subject)
-    tissue[surface < 0] = Tissue.SKIN
-    tissue[surface < -1.6] = Tissue.FAT
-    muscles = _muscles(whole, shank, subject)
-    tissue[(muscles < 0) & (surface < -1.6 - subject.fat)] = Tissue.MUSCLE
-    _paint_joint(tissue, whole, shank, surface, subject)
-
-    bone_femur, bone_tibia = femur(whole, subject.notch), tibia(shank)
-    joint = (np.abs(z + 1) < 14) & (np.abs(x) < 46) & (np.abs(y - 4) < 40)
-    for which in MENISCUS_CENTRE:
-        tissue[(meniscus(shank, which) < 0) & joint] = Tissue.MENISCUS
-    carved = (bone_femur < subject.cartilage) & (z < 24) & (y > -34)
-    tissue[carved & ((z < 8) | (y < -18)) & (bone_femur > 0) & (np.abs(x) < 37)] = Tissue.CARTILAGE
-    tissue[(bone_tibia < subject.cartilage) & (bone_tibia > 0) & (shank[2] > -7) & (np.abs(x) > 6)] = Tissue.CARTILAGE
-    for bone in (bone_femur, bone_tibia, _fibula(shank)):
-        tissue[bone < 0] = Tissue.CORTEX
-        tissue[bone < -1.3] = Tissue.MARROW
-    knee_cap = _patella(whole, subject)
-    tissue[(knee_cap < subject.cartilage) & (y > -42) & (knee_cap > 0) & (np.abs(x - 2) < 18)] = Tissue.CARTILAGE
-    tissue[knee_cap < 0] = Tissue.CORTEX
-    tissue[knee_cap < -1.3] = Tissue.MARROW
-
-    soft = ~np.isin(tissue, (Tissue.CORTEX, Tissue.MARROW))
-    tissue[soft & (pcl(whole) < 0)] = Tissue.LIGAMENT
-    tissue[soft & (acl(whole) < 0)] = Tissue.ACL
-    tissue[soft & (_tendons(whole, shank, subject) < 0)] = Tissue.LIGAMENT
-    return tissue
-
-
-def _paint_joint(tissue, whole: Points, shank: Points, surface, subject: Subject) -> None:
-    """Synovium and normal fluid of the joint, Hoffa's fat, vessels."""
-    inner = surface < -4
-    notch = ellipsoid(whole, (0, 10, 6), (12, 26, 17))
-    tissue[(notch < 0) & inner] = Tissue.SYNOVIUM
-    gap = ellipsoid(shank, (0, 4, -1), (40, 30, 6))
-    tissue[(gap < 0) & inner] = Tissue.SYNOVIUM
-    film = ellipsoid(shank, (0, 4, -1), (39, 29, 1.2 + 1.2 * subject.fluid))
-    tissue[(film < 0) & inner] = Tissue.FLUID
-    hoffa = ellipsoid(whole, (0, -30, -3), (26, 15, 22))
-    tissue[(hoffa < 0) & inner] = Tissue.FAT
-    pouch = ellipsoid(whole, (0, -30, 48), (20, 1.0 + 2.2 * subject.fluid, 17))
-    tissue[(pouch < 0) & inner] = Tissue.FLUID
-    for centre, radius in (((3.0, 40.0), 3.6), ((8.0, 44.0), 4.6)):
-        vessel = np.hypot(whole[0] - centre[0], whole[1] - centre[1] - 0.03 * np.abs(whole[2])) - radius
-        tissue[(vessel < 0) & inner] = Tissue.VESSEL
-
-
-def _muscles(whole: Points, shank: Points, subject: Subject) -> NDArray[np.float32]:
-    """Muscle bellies; the gaps between them stay fat."""
-    m = subject.muscle
-    bellies = (
-        (whole, (-22, 26, 90), (-25, 30, 8), 19 * m, 1.0),  # semimembranosus, medial gastrocnemius
-        (shank, (-20, 34, 2), (-18, 32, -110), 17 * m, 1.25),
-        (shank, (21, 35, 2), (19, 33, -110), 16 * m, 1.25),  # lateral gastrocnemius
-        (whole, (24, 26, 90), (31, 26, 10), 16 * m, 1.0),  # biceps femoris
-        (whole, (-30, -8, 95), (-31, -14, 42), 19 * m, 1.0),  # vastus medialis
-        (whole, (29, -8, 95), (30, -14, 48), 18 * m, 1.0),  # vastus lateralis
-        (whole, (0, -28, 110), (0, -28, 76), 13 * m, 1.6),  # rectus and intermedius
-        (shank, (24, -6, -30), (22, -2, -120), 16 * m, 1.0),  # anterior compartment
-        (shank, (0, 22, -28), (0, 22, -110), 12 * m, 2.2),  # popliteus, soleus
-    )
-    distance = None
-    for space, start, end, radius, flat in bellies:
-        belly = capsule(space, start, end, radius, flat)
-        distance = belly if distance is None else np.minimum(distance, belly)
-    return distance
-
-
-def _fibula(shank: Points) -> NDArray[np.float32]:
-    return smooth_union(
-        ellipsoid(shank, (34, 19, -22), (8, 8, 9)), capsule(shank, (34, 20, -28), (33, 20, -130), 5.5), 5.0
-    )
-
-
-def _patella(whole: Points, subject: Subject) -> NDArray[np.float32]:
-    return ellipsoid(whole, (2, -46, 16 + subject.patella), (21, 9.5, 21))
-
-
-def _tendons(whole: Points, shank: Points, subject: Subject) -> NDArray[np.float32]:
-    """Patellar and quadriceps tendons, collateral ligaments, iliotibial band."""
-    p = subject.patella
-    return np.minimum.reduce(
-        [
-            capsule(whole, (2, -49, -2 + p), (3, -32, -42), 2.5, flat=4.0),
-            capsule(whole, (2, -49, 34 + p), (0, -42, 90), 3.0, flat=4.0),
-            capsule(shank, (-40, 4, 18), (-36, 2, -42), 1.5, flat=1.0),
-            capsule(shank, (40, 10, 16), (36, 17, -16), 1.7, flat=1.0),
-            capsule(shank, (43, -4, 60), (34, -18, -14), 1.6, flat=1.0),
+    def _parts(self) -> tuple[list[Part], list[Part]]:
+        s = self.subject
+        before = [
+            Part(vessel.box, False, lambda space, v=vessel, t=tissue: soft.paint_vessel(space, v, t))
+            for vessel, tissue in self.soft.vessels
         ]
-    )
+        before += [
+            Part(soft.twig_box(twig), False, lambda space, t=twig: soft.paint_twig(space, t))
+            for twig in self.soft.twigs
+        ]
+        before.append(Part(joint.NOTCH_BOX, False, lambda space: joint.paint_notch(space, s)))
+        after = [
+            Part(bones.FIBULA_BOX, True, lambda space: bones.paint_fibula(space, s)),
+            Part(bones.PATELLA_BOX, False, lambda space: bones.paint_patella(space, s)),
+            Part(joint.PCL_BOX, False, lambda space: joint.paint_cruciates(space, s, Tissue.PCL)),
+            Part(joint.ACL_BOX, False, lambda space: joint.paint_cruciates(space, s, Tissue.ACL)),
+            Part(joint.MCL_BOX, False, lambda space: space.put((joint.mcl(space) < 0) & space.soft(), Tissue.LIGAMENT)),
+            Part(
+                joint.ITB_BOX,
+                False,
+                lambda space: space.put((joint.iliotibial_band(space) < 0) & space.soft(), Tissue.TENDON),
+            ),
+        ]
+        for rod in (joint.patellar_tendon(s), joint.quadriceps_tendon(s), *joint.cords(s)):
+            after.append(Part(capsule_box(*rod), False, lambda space, r=rod: joint.paint_tendon(space, r)))
+        return before, after
+
+    def windows(self, affine: Affine, parts: list[Part]) -> NDArray[np.float64]:
+        """Index bounds ``(n, 3, 2)`` of parts on a lattice of voxels."""
+        return box_bounds(affine, [(part.box, part.shank) for part in parts], self.subject)
+
+    def paint(self, space: Space, at: Callable[[int], Window]) -> None:
+        """Paint the healthy knee into ``space``; ``at(n)``: the window of part n, None where it is not in the picture."""
+        s, count = self.subject, len(self.bellies)
+        fascia = soft.paint_leg(space, s)
+        cuts = [(part.shank, _cut(at(n))) for n, part in enumerate(self.bellies)]
+        soft.paint_muscles(space, fascia, self.soft, s, cuts)
+        for n, part in enumerate(self.before, count):
+            window = at(n)
+            if window is not None:
+                part.paint(space.crop(_cut(window)))
+        n = count + len(self.before)
+        self._paint_joint(space, at(n), at(n + 1))
+        for n, part in enumerate(self.after, n + 2):
+            window = at(n)
+            if window is not None:
+                part.paint(space.crop(_cut(window)))
+
+    def _paint_joint(self, space: Space, thigh: Window, shin: Window) -> None:
+        """Film, menisci, cartilage and bone of femur and tibia, in the order that carves the menisci."""
+        s = self.subject
+        upper = lower = None
+        if thigh is not None:
+            upper = space.crop(_cut(thigh))
+            femur = bones.femur(upper, s)
+            joint.paint_film(upper, femur, s)
+        if shin is not None:
+            lower = space.crop(_cut(shin))
+            tibia = bones.tibia(lower, s)
+            flat = (np.abs(lower.sz) < 11)[0].any(axis=1)
+            rows = np.flatnonzero(flat)
+            if rows.size:
+                near = lower.crop((slice(None), slice(rows[0], rows[-1] + 1)))
+                for which in joint.MENISCI:
+                    joint.paint_meniscus(near, which, s)
+        if upper is not None:
+            bones.paint_femur(upper, femur, s)
+        if lower is not None:
+            bones.paint_tibia(lower, tibia, s)
+
+
+def box_bounds(affine: Affine, boxes: list[tuple[Box, bool]], subject: Subject) -> NDArray[np.float64]:
+    """Index bounds ``(n, 3, 2)`` of boxes, each in the whole knee's frame or (True) the shank's."""
+    corners = np.array([_corners(box) for box, _ in boxes], float).reshape(len(boxes), 8, 3)
+    for n, (_, shank) in enumerate(boxes):
+        if shank:
+            corners[n] = _unbend(corners[n], subject)
+    return affine.bounds(corners)
+
+
+def structure_masks(tissue: NDArray[np.uint8], fluid_tissue: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
+    """Where each of ``STRUCTURES`` is, from the healthy tissue; fluid from the tissue with its lesions."""
+    kneecap = np.isin(tissue, KNEECAP)
+    return {
+        "acl": tissue == Tissue.ACL,
+        "medial meniscus": tissue == Tissue.MEDIAL_MENISCUS,
+        "lateral meniscus": tissue == Tissue.LATERAL_MENISCUS,
+        "pcl": tissue == Tissue.PCL,
+        "cartilage": tissue == Tissue.CARTILAGE,
+        "fluid": fluid_tissue == Tissue.FLUID,
+        "patella": kneecap,
+        "bone": IS_BONE[tissue] & ~kneecap,
+    }
+
+
+def _corners(box: Box) -> list[tuple[float, float, float]]:
+    return [(x, y, z) for x in box[0:2] for y in box[2:4] for z in box[4:6]]
+
+
+def _unbend(corners: NDArray[np.float64], subject: Subject) -> NDArray[np.float64]:
+    """Whole-knee coordinates of points of the shank's frame."""
+    zero = np.array(shank_frame(0.0, 0.0, subject))
+    columns = np.array([shank_frame(1.0, 0.0, subject), shank_frame(0.0, 1.0, subject)]) - zero
+    flat = (corners[:, 1:] - zero) @ np.linalg.inv(columns)
+    return np.column_stack([corners[:, 0], flat])
+
+
+def _cut(window: Window) -> tuple[slice, ...] | None:
+    return None if window is None else (slice(None), *window)
+
+
+def _nothing(space: Space) -> None:
+    """Parts that ``Knee.paint`` paints itself."""

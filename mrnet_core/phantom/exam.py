@@ -1,15 +1,17 @@
 """One synthetic exam: exam k of seed s depends on (s, k) alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrnet_core.domain import InputError, Plane, Series, Side, Split, Task
 from mrnet_core.phantom.acquisition import Grid, Scanner, acquire, draw_grid
-from mrnet_core.phantom.anatomy import Subject
-from mrnet_core.phantom.pathology import PATHOLOGIES, Lesion, draw_lesions, labels_of
+from mrnet_core.phantom.anatomy import Knee, Subject
+from mrnet_core.phantom.pathology import KINDS, PATHOLOGIES, Lesion, draw_lesions, labels_of
+from mrnet_core.phantom.pathology_paint import measure
+from mrnet_core.phantom.physics import PROTON_DENSITY, SEQUENCES, Sequence
 
 SIZES = ("small", "full")
 REPORT_ERROR = 0.02
@@ -23,7 +25,8 @@ _STREAMS = {"subject": 0, "lesions": 1, "scanner": 2, "report": 3}
 class PhantomExam:
     """One synthetic exam: series in the standard orientation, with the truth about it.
 
-    ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``.
+    ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``; ``structures``: by plane, a bool
+    array ``(S, H, W)`` a structure of ``STRUCTURES``, empty unless asked for; ``sequences``: by plane, what was scanned.
     """
 
     exam_id: str
@@ -42,6 +45,8 @@ class PhantomExam:
     series: Mapping[Plane, Series]
     grids: Mapping[Plane, Grid]
     masks: Mapping[Plane, tuple[NDArray[np.bool_], ...]]
+    structures: Mapping[Plane, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
+    sequences: Mapping[Plane, Sequence] = field(default_factory=lambda: dict(SEQUENCES))
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,10 @@ def make_exam(
     pathology: str | None = None,
     planned: PlannedExam | None = None,
     planes: tuple[Plane, ...] = tuple(Plane),
+    lesions: tuple[Lesion, ...] | None = None,
+    without: int | None = None,
+    structures: bool = False,
+    sequences: Mapping[Plane, str] | None = None,
 ) -> PhantomExam:
     """Make exam ``k`` of ``seed``.
 
@@ -80,41 +89,44 @@ def make_exam(
     seed, k
         Whole numbers from 0; together they fix every pixel.
     size
-        ``full`` (18 to 28 slices a series) or ``small`` (8 to 12).
+        ``full`` (mostly 20 to 30 slices a series) or ``small`` (8 to 12).
     pathology
-        One of ``PATHOLOGIES``; None draws it from (seed, k).
+        One of ``PATHOLOGIES`` or ``KINDS``; None takes the plan's, else draws it from (seed, k).
     planned
-        Patient and split in a cohort; None: a cohort of one.
+        Patient and split in a cohort, and what else its plan fixes; None: a cohort of one.
     planes
         Planes to acquire; leaving one out changes nothing in the others.
+    lesions
+        Records to paint instead of those drawn: ``()`` gives the twin without any. Knee, scanner and noise stay the same.
+    without
+        Index of a lesion to leave out: the twin without it.
+    structures
+        Also give the masks of ``STRUCTURES``.
+    sequences
+        By plane, the name of another sequence: ``PD`` for the sagittal.
 
     Raises
     ------
     InputError
-        A negative seed or k, an unknown size or pathology.
+        A negative seed or k, an unknown size, pathology or sequence, no lesion ``without``.
     """
-    if seed < 0 or k < 0:
-        raise InputError(f"seed and exam number must be 0 or more; got {seed} and {k}")
-    if size not in SIZES:
-        raise InputError(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}")
-    if pathology is not None and pathology not in PATHOLOGIES:
-        raise InputError(f"pathology {pathology!r} is unknown; choose one of {', '.join(PATHOLOGIES)}")
-    person, tears, machine = (_generator(seed, k, _STREAMS[name]) for name in ("subject", "lesions", "scanner"))
-    subject = Subject.draw(person)
-    side = Side.LEFT if person.random() < 0.5 else Side.RIGHT
-    age, sex = int(np.clip(person.normal(38, 16), 14, 85)), "F" if person.random() < 0.415 else "M"
-    drawn = str(tears.choice(list(PATHOLOGY_SHARE), p=list(PATHOLOGY_SHARE.values())))
-    lesions = draw_lesions(tears, pathology or drawn)
-    scanner = Scanner.draw(machine)
-    labels = labels_of(lesions)
-    series, grids, masks = {}, {}, {}
-    for number, plane in enumerate(Plane):
-        if plane not in planes:
-            continue
-        own = _generator(seed, k, 10 + number)
-        grids[plane] = draw_grid(own, plane, size)
-        series[plane], masks[plane] = acquire(grids[plane], plane, subject, side, lesions, scanner, own)
     planned = planned or PlannedExam(k, f"P{k:05d}", Split.VALIDATION)
+    pathology = pathology or planned.pathology
+    _check(seed, k, size, pathology)
+    chosen = _sequences(sequences)
+    side, age, sex, subject, drawn = _person(seed, k, pathology, planned)
+    knee = Knee(subject)
+    kept = _kept(drawn if lesions is None else lesions, without)
+    kept = tuple(replace(lesion, volume_mm3=round(measure(lesion, kept, knee), 1)) for lesion in kept)
+    scanner = Scanner.draw(_generator(seed, k, _STREAMS["scanner"]))
+    scans = {}
+    for number, plane in enumerate(Plane):
+        if plane in planes:
+            own = _generator(seed, k, 10 + number)
+            grid = draw_grid(own, plane, size)
+            scans[plane] = acquire(plane, grid, chosen[plane], knee, side, kept, scanner, own, structures=structures)
+    labels = labels_of(kept)
+    reported = planned.report_labels or _report(_generator(seed, k, _STREAMS["report"]), labels)
     return PhantomExam(
         exam_id=f"{k:04d}",
         seed=seed,
@@ -126,13 +138,57 @@ def make_exam(
         sex=sex,
         field_tesla=scanner.field_tesla,
         manufacturer=scanner.manufacturer,
-        lesions=lesions,
+        lesions=kept,
         labels=labels,
-        report_labels=_report(_generator(seed, k, _STREAMS["report"]), labels),
-        series={plane: replace(one, uid=series_uid(seed, k, plane)) for plane, one in series.items()},
-        grids=grids,
-        masks=masks,
+        report_labels=dict(reported),
+        series={plane: replace(scan.series, uid=series_uid(seed, k, plane)) for plane, scan in scans.items()},
+        grids={plane: scan.grid for plane, scan in scans.items()},
+        masks={plane: scan.masks for plane, scan in scans.items()},
+        structures={plane: scan.structures for plane, scan in scans.items()} if structures else {},
+        sequences={plane: scan.sequence for plane, scan in scans.items()},
     )
+
+
+def _check(seed: int, k: int, size: str, pathology: str | None) -> None:
+    if seed < 0 or k < 0:
+        raise InputError(f"seed and exam number must be 0 or more; got {seed} and {k}")
+    if size not in SIZES:
+        raise InputError(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}")
+    if pathology is not None and pathology not in (*PATHOLOGIES, *KINDS):
+        raise InputError(f"pathology {pathology!r} is unknown; choose one of {', '.join((*PATHOLOGIES, *KINDS))}")
+
+
+def _sequences(wanted: Mapping[Plane, str] | None) -> dict[Plane, Sequence]:
+    chosen = dict(SEQUENCES)
+    for plane, name in (wanted or {}).items():
+        if plane is Plane.SAGITTAL and name == PROTON_DENSITY.name:
+            chosen[plane] = PROTON_DENSITY
+        elif name != SEQUENCES[plane].name:
+            raise InputError(f"{plane} has no sequence {name!r}; sagittal has T2 FS and PD, coronal T1, axial PD FS")
+    return chosen
+
+
+def _person(seed: int, k: int, pathology: str | None, planned: PlannedExam):
+    """Side, age, sex, subject and drawn lesions of an exam."""
+    person, tears = (_generator(seed, k, _STREAMS[name]) for name in ("subject", "lesions"))
+    side = Side.LEFT if person.random() < 0.5 else Side.RIGHT
+    age, sex = int(np.clip(person.normal(38, 16), 14, 85)), "F" if person.random() < 0.415 else "M"
+    age = age if planned.age is None else planned.age
+    sex = planned.sex or sex
+    subject = Subject.draw(person, age, sex)
+    word = str(tears.choice(list(PATHOLOGY_SHARE), p=list(PATHOLOGY_SHARE.values())))
+    drawn = draw_lesions(tears, pathology or word, age)
+    # The tibia slides forward without its ligament; it stays there in the twin without the tear.
+    slack = max((lesion.severity for lesion in drawn if lesion.grade == "complete"), default=0.0)
+    return side, age, sex, replace(subject, drawer=-4.0 * slack), drawn
+
+
+def _kept(lesions: tuple[Lesion, ...], without: int | None) -> tuple[Lesion, ...]:
+    if without is None:
+        return tuple(lesions)
+    if not 0 <= without < len(lesions):
+        raise InputError(f"there is no lesion {without} to leave out; this exam has {len(lesions)}, counted from 0")
+    return tuple(lesion for n, lesion in enumerate(lesions) if n != without)
 
 
 def series_uid(seed: int, k: int, plane: Plane) -> str:

@@ -1,177 +1,295 @@
-"""Lesions painted into a knee, each with its mask: ACL tear, meniscal tear, effusion, marrow oedema.
+"""What ails a knee: kinds of lesion, their record, how often they come together, and the labels that follow.
 
-Plain on purpose: this first phantom is there to be learned from scratch. Any lesion makes the exam abnormal (the paper's
-definition); effusion and oedema come with and without tears, so that company alone gives no tear away for certain.
+Labels are the paper's (Bien et al. 2018, Methods): an ACL tear of any grade is ACL-positive; mucoid degeneration, a
+ganglion and a sprain are ACL-intact but abnormal; a meniscal tear is signal that reaches the surface on at least two
+slices, or deformity; degenerative signal that does not reach it, and a meniscus after surgery, are meniscus-intact but
+abnormal; any lesion makes the exam abnormal. Shares are of ordinary practice, set by hand.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mrnet_core.domain import Task
-from mrnet_core.phantom.anatomy import (
-    ACL_FEMUR,
-    ACL_TIBIA,
-    MENISCUS_CENTRE,
-    Points,
-    Subject,
-    Tissue,
-    acl,
-    capsule,
-    ellipsoid,
-    flexed,
-    meniscus,
-)
 
 PATHOLOGIES = ("normal", "acl", "meniscus", "both", "other")
-"""What an exam can be asked for; ``other`` is abnormal without a tear."""
+"""Combinations of labels an exam can be asked for; ``other`` is abnormal without a tear, hard negatives among them."""
+HARD_NEGATIVES = {
+    Task.ACL: ("mucoid degeneration", "acl ganglion", "acl sprain"),
+    Task.MENISCUS: ("intrasubstance degeneration", "post-surgical meniscus"),
+}
+OTHER = (
+    *("effusion", "contusion", "fracture", "osteoarthritis", "pcl tear", "mcl sprain"),
+    *("iliotibial band syndrome", "plica", "popliteal cyst"),
+)
+KINDS = ("acl tear", "meniscal tear", *HARD_NEGATIVES[Task.ACL], *HARD_NEGATIVES[Task.MENISCUS], *OTHER)
+"""Every kind of lesion, by the word in its record."""
+LESION_CHANNELS = ("acl tear", "meniscal tear", "other lesion", "hard negative acl", "hard negative meniscus")
+ACL_GRADES = {"low-grade partial": 0.2, "high-grade partial": 0.22, "complete": 0.58}
+MENISCUS_GRADES = {
+    "horizontal": 0.28,
+    "vertical": 0.16,
+    "radial": 0.16,
+    "bucket-handle": 0.09,
+    "complex": 0.24,
+    "root": 0.07,
+}
+MEDIAL_SHARE = 0.68
+"""Share of meniscal tears that are medial."""
+_OTHER_SHARE = {
+    "effusion": 0.22,
+    "contusion": 0.12,
+    "fracture": 0.05,
+    "osteoarthritis": 0.15,
+    "pcl tear": 0.03,
+    "mcl sprain": 0.06,
+    "iliotibial band syndrome": 0.03,
+    "plica": 0.03,
+    "popliteal cyst": 0.07,
+    "mucoid degeneration": 0.06,
+    "acl ganglion": 0.03,
+    "acl sprain": 0.05,
+    "intrasubstance degeneration": 0.09,
+    "post-surgical meniscus": 0.05,
+}
+"""How an abnormal exam without a tear comes about."""
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion: its type in words, and its extent in mm (meaning stated by type)."""
+    """One lesion as a record.
+
+    ``type``: one of ``KINDS``; ``place``: anatomical words; ``extent``: mm, the greatest dimension wanted; ``grade``: of a
+    tear, else empty; ``severity``: 0 subtle to 1 plain; ``volume_mm3``: what was painted, measured on a fine lattice;
+    ``where``: numbers for the painter; ``company``: part of another lesion's injury.
+    """
 
     type: str
-    """``acl tear``, ``meniscal tear``, ``effusion``, ``marrow oedema`` or ``popliteal cyst``."""
     place: str
     extent: float
-    where: tuple[float, ...] = field(default=())
+    grade: str = ""
+    severity: float = 0.5
+    volume_mm3: float = 0.0
+    where: tuple[float, ...] = ()
+    company: bool = False
+
+    @property
+    def label(self) -> str:
+        """The task it makes positive besides abnormal: ``acl``, ``meniscus`` or empty."""
+        return {"acl tear": "acl", "meniscal tear": "meniscus"}.get(self.type, "")
+
+    @property
+    def channel(self) -> str:
+        """Which of ``LESION_CHANNELS`` it belongs to."""
+        if self.type in LESION_CHANNELS:
+            return self.type
+        for task, kinds in HARD_NEGATIVES.items():
+            if self.type in kinds:
+                return f"hard negative {task}"
+        return "other lesion"
+
+    def words(self) -> str:
+        """The record in one phrase for a reader."""
+        what = f"{self.grade} {self.type}" if self.grade else self.type
+        return f"{what}, {self.place}, {self.extent:.0f} mm"
 
 
 def labels_of(lesions: tuple[Lesion, ...]) -> dict[Task, bool]:
     """The three labels by the paper's definitions."""
-    types = {lesion.type for lesion in lesions}
-    return {
-        Task.ABNORMAL: bool(types),
-        Task.ACL: "acl tear" in types,
-        Task.MENISCUS: "meniscal tear" in types,
-    }
+    found = {lesion.label for lesion in lesions}
+    return {Task.ABNORMAL: bool(lesions), Task.ACL: "acl" in found, Task.MENISCUS: "meniscus" in found}
 
 
-def draw_lesions(generator: np.random.Generator, pathology: str) -> tuple[Lesion, ...]:
-    """Lesions of an exam of the given ``pathology`` (one of ``PATHOLOGIES``)."""
+def draw_lesions(generator: np.random.Generator, pathology: str, age: int = 38) -> tuple[Lesion, ...]:
+    """Lesions of an exam of the given ``pathology`` (one of ``PATHOLOGIES`` or ``KINDS``), with the company they keep.
+
+    Age (years) tilts the shares: degeneration and osteoarthritis rise with it.
+    """
     g = generator
+    if pathology in KINDS:
+        return (_draw(g, pathology, age),)
+    kinds: list[str] = []
     lesions: list[Lesion] = []
     if pathology in ("acl", "both"):
-        lesions.append(
-            Lesion(
-                "acl tear", "anterior cruciate ligament", float(g.uniform(9.0, 13.0)), (float(g.uniform(0.35, 0.65)),)
-            )
-        )
+        tear = _acl_tear(g, age)
+        lesions += [tear, *_acl_company(g, tear)]
     if pathology in ("meniscus", "both"):
-        which = "medial" if g.random() < 0.62 else "lateral"
-        angle = float(g.uniform(35, 75) if g.random() < 0.75 else g.uniform(-60, 20))
-        lesions.append(Lesion("meniscal tear", f"{which} meniscus", float(g.uniform(7.5, 11.0)), (angle,)))
-    tears = bool(lesions)
-    if pathology == "other" or (tears and g.random() < 0.45):
-        kinds = ["effusion", "marrow oedema", "popliteal cyst"]
-        count = 1 + int(g.random() < 0.4)
-        for kind in g.choice(kinds, size=count, replace=False, p=(0.45, 0.4, 0.15)):
-            lesions.append(_other(g, str(kind)))
+        lesions.append(_meniscal_tear(g, age))
+        old = float(np.clip((age - 30) / 40, 0, 1))
+        kinds += [
+            kind for kind, share in (("effusion", 0.33), ("osteoarthritis", 0.08 + 0.3 * old)) if g.random() < share
+        ]
+        kinds += ["popliteal cyst"] if g.random() < 0.08 else []
+    if pathology == "acl" and g.random() < 0.14:
+        kinds.append(str(g.choice(HARD_NEGATIVES[Task.MENISCUS])))
+    if pathology == "meniscus" and g.random() < 0.10:
+        kinds.append(str(g.choice(HARD_NEGATIVES[Task.ACL])))
+    if pathology == "other":
+        share = np.array(list(_OTHER_SHARE.values()))
+        tilt = np.array([_age_tilt(kind, age) for kind in _OTHER_SHARE])
+        share = share * tilt / (share * tilt).sum()
+        kinds += [
+            str(kind) for kind in g.choice(list(_OTHER_SHARE), size=1 + int(g.random() < 0.35), replace=False, p=share)
+        ]
+    present = {lesion.type for lesion in lesions}
+    lesions += [_draw(g, kind, age) for kind in kinds if kind not in present]
     return tuple(lesions)
 
 
-def _other(g: np.random.Generator, kind: str) -> Lesion:
-    if kind == "effusion":
-        return Lesion(kind, "joint and suprapatellar recess", float(g.uniform(7.0, 12.0)))
-    if kind == "popliteal cyst":
-        return Lesion(kind, "medial popliteal fossa", float(g.uniform(8.0, 13.0)))
-    place = ("lateral femoral condyle", "medial femoral condyle", "lateral tibial plateau", "medial tibial plateau")
-    side = int(g.integers(4))
-    x = 22.0 if side % 2 == 0 else -22.0
-    z = 16.0 if side < 2 else -14.0
-    where = (x + float(g.normal(0, 3)), float(g.uniform(-6, 18)), z + float(g.normal(0, 2)))
-    return Lesion(kind, place[side], float(g.uniform(9.0, 14.0)), where)
+def _age_tilt(kind: str, age: int) -> float:
+    old = float(np.clip((age - 38) / 30, -0.8, 1.0))
+    return (
+        1 + old if kind in ("osteoarthritis", "intrasubstance degeneration", "mucoid degeneration") else 1 - 0.4 * old
+    )
 
 
-def paint_lesions(
-    tissue: NDArray[np.uint8], points: Points, subject: Subject, lesions: tuple[Lesion, ...]
-) -> list[NDArray[np.bool_]]:
-    """Paint each lesion into ``tissue`` (in place); returns one mask a lesion, of the points' shape."""
-    x, y, z = (np.asarray(axis, np.float32) / np.float32(subject.scale) for axis in points)
-    whole, shank = (x, y, z), flexed((x, y, z), subject.flexion)
-    painters = {
-        "acl tear": _paint_acl_tear,
-        "meniscal tear": _paint_meniscal_tear,
-        "effusion": _paint_effusion,
-        "marrow oedema": _paint_oedema,
-        "popliteal cyst": _paint_cyst,
+def _draw(g: np.random.Generator, kind: str, age: int) -> Lesion:
+    drawers: dict[str, Callable[[np.random.Generator, int], Lesion]] = {
+        "acl tear": _acl_tear,
+        "meniscal tear": _meniscal_tear,
     }
-    masks = []
-    # Fluid first: a torn ligament is seen through an effusion.
-    order = sorted(range(len(lesions)), key=lambda n: lesions[n].type not in ("effusion", "popliteal cyst"))
-    painted = {}
-    for n in order:
-        painted[n] = painters[lesions[n].type](tissue, whole, shank, lesions[n])
-    masks = [painted[n] for n in range(len(lesions))]
-    return masks
+    return drawers[kind](g, age) if kind in drawers else _other(g, kind)
 
 
-def _soft(tissue: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return (tissue != Tissue.CORTEX) & (tissue != Tissue.MARROW) & (tissue != Tissue.AIR)
+def _word(g: np.random.Generator, shares: dict[str, float]) -> str:
+    return str(g.choice(list(shares), p=list(shares.values())))
 
 
-def _paint_acl_tear(tissue, whole: Points, shank: Points, lesion: Lesion) -> NDArray[np.bool_]:
-    """A swollen, bright mass where the middle of the ligament was; stumps remain."""
-    middle = ACL_FEMUR + lesion.where[0] * (ACL_TIBIA - ACL_FEMUR)
-    axis = (ACL_TIBIA - ACL_FEMUR) / np.linalg.norm(ACL_TIBIA - ACL_FEMUR)
-    half = lesion.extent
-    mass = capsule(whole, middle - axis * half * 0.8, middle + axis * half * 0.8, lesion.extent * 0.85)
-    mask = (mass < 0) & _soft(tissue) & (tissue != Tissue.LIGAMENT) & (tissue != Tissue.CARTILAGE)
-    tissue[mask] = Tissue.TORN_ACL
-    # Torn fibres: dark strands that no longer run from end to end.
-    strands = (acl(whole) < -1.5) & mask & (np.sin(whole[0] * 2.1 + whole[2] * 1.3) > 0.75)
-    tissue[strands] = Tissue.LIGAMENT
-    return mask
+def _acl_tear(g: np.random.Generator, age: int) -> Lesion:
+    grade = _word(g, ACL_GRADES)
+    low, high = {"low-grade partial": (0.0, 0.4), "high-grade partial": (0.3, 0.7), "complete": (0.5, 1.0)}[grade]
+    severity = float(g.uniform(low, high))
+    middle = float(np.clip(g.normal(0.42, 0.13), 0.2, 0.75))
+    place = "proximal third" if middle < 0.33 else "distal third" if middle > 0.62 else "mid-substance"
+    # where: middle along the ligament, direction of the torn side, seed of its waves
+    where = (middle, float(g.uniform(0, 2 * np.pi)), float(g.uniform(0, 100)))
+    return Lesion("acl tear", place, 7.0 + 9.0 * severity, grade, severity, where=where)
 
 
-def _paint_meniscal_tear(tissue, whole: Points, shank: Points, lesion: Lesion) -> NDArray[np.bool_]:
-    """A wide cleft of fluid signal through the wedge, with fluid and a swollen rim beside it."""
-    which = lesion.place.split()[0]
-    x, y, z = shank
-    cx, cy = MENISCUS_CENTRE[which]
-    outward = -1.0 if which == "medial" else 1.0
-    angle = np.deg2rad(lesion.where[0])
-    px, py = cx + outward * 13.0 * np.cos(angle), cy + 17.0 * np.sin(angle)
-    near = ellipsoid(shank, (px, py, -0.3), (lesion.extent * 1.15, lesion.extent * 1.3, 6.5))
-    wedge = meniscus(shank, which)
-    cleft = (near < 0) & (wedge < 2.0) & (np.abs(z + 0.3 - 0.25 * (y - py)) < 3.4)
-    cyst = ellipsoid(
-        shank, (px + outward * 5.5 * np.cos(angle), py + 6.5 * np.sin(angle), -0.3), (5.5, 6.5, lesion.extent * 0.75)
+def _acl_company(g: np.random.Generator, tear: Lesion) -> list[Lesion]:
+    """Pivot-shift contusions, effusion, a sprain: likelier the worse the tear."""
+    company = []
+    worse = 0.35 + 0.5 * tear.severity
+    if g.random() < worse:
+        for place in ("lateral femoral condyle", "posterolateral tibial plateau"):
+            if g.random() < 0.8:
+                company.append(_contusion(g, place))
+    if g.random() < worse:
+        company.append(_other(g, "effusion"))
+    if g.random() < 0.14:
+        company.append(_other(g, "mcl sprain"))
+    return [Lesion(**{**lesion.__dict__, "company": True}) for lesion in company]
+
+
+def _meniscal_tear(g: np.random.Generator, age: int) -> Lesion:
+    which = "medial" if g.random() < MEDIAL_SHARE else "lateral"
+    grade = _word(g, MENISCUS_GRADES)
+    if grade == "root":
+        which = "medial" if g.random() < 0.8 else "lateral"
+    severity = float(g.beta(1.6, 1.3))
+    third = g.random()
+    posterior = 0.72 if which == "medial" else 0.5
+    body = 0.2 if which == "medial" else 0.3
+    angle = (
+        g.uniform(38, 82)
+        if third < posterior
+        else g.uniform(-20, 35)
+        if third < posterior + body
+        else g.uniform(-70, -25)
     )
-    mask = (cleft | (cyst < 0)) & _soft(tissue)
-    tissue[mask] = Tissue.TEAR
-    return mask
-
-
-def _paint_effusion(tissue, whole: Points, shank: Points, lesion: Lesion) -> NDArray[np.bool_]:
-    """Fluid in the suprapatellar recess and beside the condyles."""
-    pouch = ellipsoid(whole, (0, -32, 46), (27, lesion.extent, 26))
-    gutters = np.minimum(
-        ellipsoid(whole, (36, -14, 16), (4.5, 18, lesion.extent + 8)),
-        ellipsoid(whole, (-36, -14, 16), (4.5, 18, lesion.extent + 8)),
+    if grade == "bucket-handle":
+        angle = g.uniform(10, 40)
+    if grade == "root":
+        angle = 100.0
+    horn = (
+        "posterior root"
+        if grade == "root"
+        else "posterior horn"
+        if angle > 36
+        else "body"
+        if angle > -22
+        else "anterior horn"
     )
-    free = _soft(tissue) & ~np.isin(tissue, (Tissue.SKIN, Tissue.LIGAMENT, Tissue.CARTILAGE))
-    mask = (np.minimum(pouch, gutters) < 0) & free
-    tissue[mask] = Tissue.FLUID
-    return mask
+    if grade == "bucket-handle":
+        horn = "body and posterior horn"
+    extent = {
+        "horizontal": 10 + 8 * severity,
+        "vertical": 10 + 8 * severity,
+        "radial": 6 + 4 * severity,
+        "bucket-handle": 26 + 12 * severity,
+        "complex": 11 + 8 * severity,
+        "root": 6 + 4 * severity,
+    }[grade]
+    # where: angle in degrees, share of the width, height, slope, seed of its waves
+    where = (
+        float(angle),
+        float(g.uniform(0.42, 0.7)),
+        float(g.uniform(2.0, 3.2)),
+        float(g.normal(0, 0.8)),
+        float(g.uniform(0, 100)),
+    )
+    return Lesion("meniscal tear", f"{which} meniscus, {horn}", float(extent), grade, severity, where=where)
 
 
-def _paint_oedema(tissue, whole: Points, shank: Points, lesion: Lesion) -> NDArray[np.bool_]:
-    """A patch of oedema in the marrow."""
-    space = whole if lesion.where[2] > 0 else shank
-    patch = ellipsoid(space, lesion.where, (lesion.extent, lesion.extent * 1.1, lesion.extent * 0.9))
-    x, y, z = space
-    patch = patch + 1.6 * np.sin(x * 0.5) * np.sin(y * 0.6) * np.sin(z * 0.55)
-    mask = (patch < 0) & (tissue == Tissue.MARROW)
-    tissue[mask] = Tissue.OEDEMA
-    return mask
+_CONTUSION_PLACES = {
+    "lateral femoral condyle": (22.0, -8.0, 9.0),
+    "medial femoral condyle": (-21.0, -4.0, 9.0),
+    "posterolateral tibial plateau": (23.0, 17.0, -11.0),
+    "lateral tibial plateau": (22.0, -2.0, -11.0),
+    "medial tibial plateau": (-22.0, 4.0, -11.0),
+    "patella": (-6.0, -44.0, 27.0),
+}
+"""Centres (x, y, z) mm; tibial ones in the shank's frame."""
 
 
-def _paint_cyst(tissue, whole: Points, shank: Points, lesion: Lesion) -> NDArray[np.bool_]:
-    """A cyst between semimembranosus and the medial gastrocnemius."""
-    cyst = ellipsoid(whole, (-14, 40, 4), (lesion.extent * 0.8, lesion.extent * 0.7, lesion.extent * 1.7))
-    mask = (cyst < 0) & _soft(tissue) & (tissue != Tissue.SKIN)
-    tissue[mask] = Tissue.FLUID
-    return mask
+def _contusion(g: np.random.Generator, place: str = "") -> Lesion:
+    place = place or str(g.choice(list(_CONTUSION_PLACES)))
+    severity = float(g.beta(1.6, 1.4))
+    centre = np.array(_CONTUSION_PLACES[place]) + g.normal(0, 2.0, 3)
+    return Lesion(
+        "contusion", place, 13 + 14 * severity, "", severity, where=(*map(float, centre), float(g.uniform(0, 100)))
+    )
+
+
+def _other(g: np.random.Generator, kind: str) -> Lesion:
+    """Any lesion but a tear of the ACL or a meniscus."""
+    severity = float(g.beta(1.6, 1.4))
+    seed = float(g.uniform(0, 100))
+    if kind == "contusion":
+        return _contusion(g)
+    if kind == "fracture":
+        place = str(g.choice(["lateral tibial plateau", "medial tibial plateau", "patella", "lateral femoral condyle"]))
+        centre = np.array(_CONTUSION_PLACES[place]) + g.normal(0, 2.0, 3)
+        tilt = float(g.uniform(-40, 40))
+        return Lesion(kind, place, 18 + 12 * severity, "", severity, where=(*map(float, centre), tilt, seed))
+    if kind == "osteoarthritis":
+        which = str(g.choice(["medial", "lateral"], p=[0.72, 0.28]))
+        return Lesion(
+            kind,
+            f"{which} femorotibial compartment",
+            12 + 14 * severity,
+            "",
+            severity,
+            where=(float(g.normal(0, 4)), seed),
+        )
+    if kind in HARD_NEGATIVES[Task.MENISCUS]:
+        which = "medial" if g.random() < 0.7 else "lateral"
+        angle = float(g.uniform(40, 78) if g.random() < 0.75 else g.uniform(-15, 35))
+        horn = "posterior horn" if angle > 36 else "body"
+        extent = 10 + 9 * severity if kind == "intrasubstance degeneration" else 14 + 14 * severity
+        where = (angle, float(g.uniform(0.45, 0.7)), seed)
+        return Lesion(kind, f"{which} meniscus, {horn}", float(extent), "", severity, where=where)
+    place, low, high = {
+        "effusion": ("joint and suprapatellar recess", 5.0, 16.0),
+        "mucoid degeneration": ("anterior cruciate ligament", 24.0, 32.0),
+        "acl ganglion": ("anterior cruciate ligament", 8.0, 17.0),
+        "acl sprain": ("anterior cruciate ligament", 14.0, 26.0),
+        "pcl tear": ("posterior cruciate ligament", 9.0, 20.0),
+        "mcl sprain": ("medial collateral ligament", 25.0, 50.0),
+        "iliotibial band syndrome": ("iliotibial band over the lateral epicondyle", 18.0, 34.0),
+        "plica": ("medial patellofemoral recess", 18.0, 30.0),
+        "popliteal cyst": ("medial popliteal fossa", 16.0, 48.0),
+    }[kind]
+    where = (float(g.uniform(0.3, 0.65)), float(g.uniform(0, 2 * np.pi)), seed)
+    return Lesion(kind, place, low + (high - low) * severity, "", severity, where=where)

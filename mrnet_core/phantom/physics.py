@@ -1,7 +1,7 @@
-"""MR signal of a tissue by the spin-echo equation, for the paper's three sequences.
+"""MR signal of a tissue by the spin-echo equation, at 1.5 or 3 T, water and fat apart.
 
-``S = PD (1 - exp(-TR/T1)) exp(-TE/T2)``; fat suppression leaves a fraction of the fat's signal. Tissue values are set by
-eye for 1.5 T so that contrasts look like a knee's; they are no measurement.
+``S = PD (1 - exp(-TR/T1)) exp(-TE/T2)`` for each of water and fat; fat suppression leaves a share of the fat's signal, and
+chemical shift displaces it. Values are set by eye for a knee's contrasts at 1.5 T; they are no measurement.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrnet_core.domain import Plane
-from mrnet_core.phantom.anatomy import Tissue
+from mrnet_core.phantom.anatomy_space import Tissue
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """A spin-echo sequence: times in ms; ``scan_options`` and the rest as DICOM writes them."""
+    """A spin-echo sequence: times in ms."""
 
     name: str
     repetition_time: float
@@ -29,36 +29,73 @@ SEQUENCES = {
     Plane.AXIAL: Sequence("PD FS", 3500.0, 28.0, True),
 }
 """The paper's sequences (Bien et al. 2018, Methods, "Dataset") with times usual for them."""
+PROTON_DENSITY = Sequence("PD", 2600.0, 24.0, False)
+"""Sagittal proton density without fat suppression: the external study's sequence (Stajduhar et al. 2017)."""
+T1_AT_3_TESLA, T2_AT_3_TESLA = 1.18, 0.92
+"""Relaxation times at 3 T over those at 1.5 T, roughly."""
+FAT_T1, FAT_T2 = 300.0, 78.0
+_FAT_T1_AT_3_TESLA = 1.12
 
 _VALUES = {
-    # tissue: proton density, T1 (ms), T2 (ms), share that is fat
+    # tissue: proton density, T1 (ms), T2 (ms), share of it that is fat
     Tissue.AIR: (0.0, 1000, 50, 0.0),
-    Tissue.SKIN: (0.55, 900, 30, 0.2),
-    Tissue.FAT: (0.95, 310, 75, 1.0),
-    Tissue.MUSCLE: (0.72, 1050, 38, 0.03),
-    Tissue.CORTEX: (0.10, 900, 2, 0.0),
-    Tissue.MARROW: (0.85, 330, 62, 0.93),
-    Tissue.CARTILAGE: (0.74, 1080, 42, 0.0),
-    Tissue.MENISCUS: (0.45, 900, 9, 0.0),
-    Tissue.LIGAMENT: (0.42, 800, 8, 0.0),
-    Tissue.ACL: (0.55, 900, 20, 0.1),
-    Tissue.FLUID: (1.0, 2900, 650, 0.0),
-    Tissue.VESSEL: (0.35, 1400, 60, 0.0),
-    Tissue.TORN_ACL: (0.92, 1500, 110, 0.05),
-    Tissue.TEAR: (0.92, 1700, 180, 0.0),
-    Tissue.OEDEMA: (0.92, 1300, 100, 0.35),
-    Tissue.SYNOVIUM: (0.75, 700, 60, 0.6),
+    Tissue.SKIN: (0.62, 800, 34, 0.15),
+    Tissue.FAT: (0.97, 700, 60, 0.97),
+    Tissue.MUSCLE: (0.76, 1050, 38, 0.02),
+    Tissue.CORTEX: (0.06, 900, 2, 0.0),
+    Tissue.MARROW: (0.84, 700, 55, 0.955),
+    Tissue.CARTILAGE: (0.80, 1020, 43, 0.0),
+    Tissue.MEDIAL_MENISCUS: (0.45, 900, 10, 0.0),
+    Tissue.LATERAL_MENISCUS: (0.45, 900, 10, 0.0),
+    Tissue.LIGAMENT: (0.42, 800, 9, 0.0),
+    Tissue.TENDON: (0.38, 800, 8, 0.0),
+    Tissue.ACL: (0.55, 850, 22, 0.06),
+    Tissue.PCL: (0.48, 850, 16, 0.0),
+    Tissue.FLUID: (1.0, 2900, 480, 0.0),
+    Tissue.SYNOVIUM: (0.80, 850, 52, 0.5),
+    Tissue.FASCIA: (0.50, 850, 18, 0.25),
+    Tissue.ARTERY: (0.16, 1300, 60, 0.0),
+    Tissue.VEIN: (0.80, 1500, 85, 0.0),
+    Tissue.NERVE: (0.75, 950, 62, 0.2),
+    Tissue.KNEECAP_CORTEX: (0.06, 900, 2, 0.0),
+    Tissue.KNEECAP_MARROW: (0.84, 700, 55, 0.95),
+    Tissue.RED_MARROW: (0.84, 900, 50, 0.72),
+    Tissue.SCLEROSIS: (0.60, 800, 25, 0.75),
+    Tissue.OEDEMA: (0.90, 1250, 90, 0.42),
+    Tissue.CONTUSION: (0.92, 1200, 88, 0.30),
+    Tissue.TORN_FIBRES: (0.88, 1250, 88, 0.0),
+    Tissue.MUCOID: (0.78, 1050, 62, 0.0),
+    Tissue.TEAR: (0.93, 1500, 140, 0.0),
+    Tissue.DEGENERATION: (0.66, 1050, 42, 0.0),
+    Tissue.SOFT_OEDEMA: (0.90, 1300, 85, 0.25),
+    Tissue.SCAR: (0.58, 850, 24, 0.1),
+    Tissue.GANGLION: (0.98, 2000, 300, 0.0),
+    Tissue.METAL: (0.0, 900, 2, 0.0),
+    Tissue.HAEMORRHAGE: (0.92, 700, 95, 0.0),
 }
 
 
-def signal(sequence: Sequence, suppression: float) -> NDArray[np.float32]:
-    """Signal of every tissue, indexed by ``Tissue``, relative to a proton density of 1.
+def signal(sequence: Sequence, field_tesla: float = 1.5) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Signals (water, fat) of every tissue before fat suppression, indexed by ``Tissue``, relative to a proton density of 1.
 
-    ``suppression``: share of the fat's signal that fat suppression removes, 0 to 1.
+    Parameters
+    ----------
+    sequence
+        Times in ms.
+    field_tesla
+        1.5 or 3: longer T1 and shorter T2 at 3 T.
     """
-    table = np.zeros(len(Tissue), np.float32)
-    for tissue, (density, t1, t2, fat) in _VALUES.items():
-        water = density * (1 - np.exp(-sequence.repetition_time / t1)) * np.exp(-sequence.echo_time / t2)
-        left = 1 - fat * suppression if sequence.fat_suppressed else 1.0
-        table[tissue] = water * left
-    return table
+    high = field_tesla > 2
+    stretch1, stretch2 = (T1_AT_3_TESLA, T2_AT_3_TESLA) if high else (1.0, 1.0)
+    fat_t1 = FAT_T1 * (_FAT_T1_AT_3_TESLA if high else 1.0)
+    fat_unit = spin_echo(sequence, 1.0, fat_t1, FAT_T2)
+    water, fat = np.zeros((2, len(Tissue)), np.float32)
+    for tissue, (density, t1, t2, share) in _VALUES.items():
+        water[tissue] = spin_echo(sequence, density * (1 - share), t1 * stretch1, t2 * stretch2)
+        fat[tissue] = density * share * fat_unit
+    return water, fat
+
+
+def spin_echo(sequence: Sequence, density: float, t1: float, t2: float) -> float:
+    """``PD (1 - exp(-TR/T1)) exp(-TE/T2)``; times in ms."""
+    return density * (1 - np.exp(-sequence.repetition_time / t1)) * np.exp(-sequence.echo_time / t2)

@@ -1,0 +1,59 @@
+"""Artefacts of some series: ghosts of motion and pulsation, wrap, a blur of motion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrnet_core.domain import Plane
+
+GHOST_SHARE, WRAP_SHARE = 0.12, 0.06
+"""Share of series with ghosts of motion, and with wrap, plain enough to see."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What disturbs one series. Strengths are shares of the signal, 0 for none."""
+
+    ghost: float
+    ghost_shift: float
+    """Shift of the ghosts along the phase axis, share of its length."""
+    wrap: int
+    """Pixels of the leg's far end folded over, 0 for none."""
+    phase_axis: int
+    """1: rows, 2: columns of the (S, H, W) picture."""
+
+
+def draw_artefacts(generator: np.random.Generator, plane: Plane) -> Artefact:
+    """Artefacts of one series; most have only the faint ghost of pulsation."""
+    g = generator
+    moved, folded = g.random() < GHOST_SHARE, g.random() < WRAP_SHARE
+    strong, faint, shift, fold = (
+        g.uniform(0.04, 0.11),
+        g.uniform(0.004, 0.012),
+        g.uniform(0.07, 0.2),
+        g.integers(10, 30),
+    )
+    return Artefact(
+        ghost=float(strong if moved else faint),
+        ghost_shift=float(shift),
+        wrap=int(fold) if folded and plane is not Plane.AXIAL else 0,
+        phase_axis=2 if plane is Plane.CORONAL else 1,
+    )
+
+
+def add_artefacts(picture: NDArray[np.float32], artefact: Artefact) -> None:
+    """Disturb ``picture`` (S, H, W) in place."""
+    axis = artefact.phase_axis
+    shift = max(int(round(artefact.ghost_shift * picture.shape[axis])), 1)
+    ghost = np.roll(picture, shift, axis) - np.roll(picture, -shift, axis)
+    np.abs(ghost, out=ghost)
+    ghost *= np.float32(artefact.ghost)
+    picture += ghost
+    if artefact.wrap:
+        # The leg beyond the field of view at the foot end, seen over the head end (and the other way round).
+        n = artefact.wrap
+        top, bottom = picture[:, :n].copy(), picture[:, -n:].copy()
+        fade = np.linspace(0.5, 0.0, n, dtype=np.float32)[None, :, None]
+        picture[:, :n] += bottom[:, ::-1] * fade
+        picture[:, -n:] += top[:, ::-1] * fade[:, ::-1]

@@ -1,0 +1,64 @@
+"""Texture fixed to the knee: tileable noise at several scales, read by position, so that the planes agree.
+
+One set of tiles serves every exam; a subject shifts them by whole voxels.
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 128
+"""Voxels along each axis of a tile."""
+VOXEL = 0.5
+"""mm a voxel: the tile repeats every 64 mm."""
+TRABECULAE, FIBRES, LOBULES, STRIPES, SEPTA, STREAKS = range(6)
+"""Which tile: marrow, muscle, fat and soft tissue, ligament, walls in fat, fat between muscle bundles."""
+_SEED = 20_181_127
+
+
+@cache
+def tiles() -> NDArray[np.float32]:
+    """Flat float32 tiles ``(6 * SIDE**3,)``, each of mean 0 and standard deviation 1, clipped to ±4."""
+    g = np.random.Generator(np.random.Philox(_SEED))
+    made = [
+        _mix(g, ((0.8, (1, 1, 1), 0.75), (2.2, (1, 1, 1), 0.45), (9.0, (1, 1, 1), 0.5))),
+        _mix(g, ((0.9, (1, 1, 6), 0.6), (2.2, (1, 1, 5), 0.5), (8.0, (1, 1, 2), 0.6))),
+        _mix(g, ((0.9, (1, 1, 1), 0.4), (2.5, (1, 1, 1.6), 0.7), (7.0, (1, 1, 1), 0.5))),
+        _mix(g, ((0.8, (1, 2.5, 2.5), 0.8), (2.0, (1, 2.5, 2.5), 0.6))),
+        _mix(g, ((4.2, (1, 1, 1.5), 1.0), (1.6, (1, 1, 1.5), 0.12))),
+        _mix(g, ((3.6, (1, 1, 7), 1.0), (1.2, (1, 1, 4), 0.1))),
+    ]
+    made[TRABECULAE] = _standard(made[TRABECULAE] + 0.35 * np.maximum(made[TRABECULAE] - 2.2, 0) ** 2)
+    return np.concatenate([np.clip(tile, -4, 4).ravel() for tile in made]).astype(np.float32)
+
+
+def tile_index(x, y, z, shift: tuple[int, int, int]) -> NDArray[np.int32]:
+    """Flat voxel of a tile for each point (mm)."""
+    index = None
+    for axis, offset in zip((z, y, x), shift, strict=True):
+        # The constant keeps the sum positive, so that truncation is a floor.
+        part = (axis * np.float32(1 / VOXEL) + np.float32(offset + 8 * SIDE)).astype(np.int32)
+        part &= SIDE - 1
+        if index is None:
+            index = part
+        else:
+            index *= SIDE
+            index += part
+    return index
+
+
+def _mix(g: np.random.Generator, octaves) -> NDArray[np.float64]:
+    """Sum of Gaussian noise filtered to the given widths (mm), stretched along (x, y, z)."""
+    frequency = np.fft.fftfreq(SIDE, VOXEL)
+    total = np.zeros((SIDE, SIDE, SIDE))
+    for width, stretch, weight in octaves:
+        shape = [np.exp(-2 * (np.pi * frequency * width * s / 2) ** 2) for s in stretch]
+        white = np.fft.fftn(g.standard_normal((SIDE, SIDE, SIDE)))
+        white *= shape[2][:, None, None] * shape[1][None, :, None] * shape[0][None, None, :]
+        total += weight * _standard(np.fft.ifftn(white).real)
+    return _standard(total)
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (values - values.mean()) / values.std()
