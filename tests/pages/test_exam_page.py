@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 from mrnet_core.api.viewer_data import DemoTruth
-from mrnet_core.api.worker import MakeDemo, Predict
+from mrnet_core.api.worker import MakeDemo, Predict, ReadUpload
 from mrnet_core.domain import (
     Exam,
     ExamPrediction,
@@ -232,3 +233,30 @@ def test_an_exam_whose_networks_failed_stays_and_can_be_tried_again(queue):
     assert [error.value for error in page.error] == ["artifacts/demo is damaged: get it again."]
     next(button for button in page.button if button.label == "Run the networks again").click().run()
     assert isinstance(queue.jobs[0].request, Predict)
+
+
+def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, monkeypatch):
+    kept = {}
+    add, remove = MemoryUploadedFileManager.add_file, MemoryUploadedFileManager.remove_file
+
+    def spy_add(self, session_id, file):
+        kept[file.file_id] = bytes(file.data)
+        add(self, session_id, file)
+
+    def spy_remove(self, session_id, file_id):
+        kept.pop(file_id, None)
+        remove(self, session_id, file_id)
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "add_file", spy_add)
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", spy_remove)
+    page = open_page(demo="nothing", slices="sagittal-3")
+    page.file_uploader[0].set_value([("exam.zip", b"PK", "application/zip"), ("b.dcm", b"\x00", "")])
+    assert kept == {}
+    page.run()
+    (job,) = queue.jobs
+    assert job.request == ReadUpload(files=2)
+    assert job.files == [("exam.zip", b"PK"), ("b.dcm", b"\x00")]
+    assert kept == {}
+    assert not page.query_params
+    page.run()
+    assert len(queue.jobs) == 1
