@@ -8,6 +8,14 @@ breaks a rule raises :class:`StatisticsError`. Nothing is rounded, printed or wr
 from mrnet_core.stats.agreement import Kappa, cohen_kappa, fleiss_kappa, majority
 from mrnet_core.stats.averages import POOLED, MacroAverage, macro_average, micro_average, micro_average_by_exam
 from mrnet_core.stats.bootstrap import BootstrapEstimate, bootstrap, bootstrap_ratio
+from mrnet_core.stats.calibration import (
+    CalibrationLine,
+    ReliabilityCurve,
+    brier_score,
+    calibration_line,
+    reliability_curve,
+)
+from mrnet_core.stats.crossover import Crossover, crossover
 from mrnet_core.stats.delong import (
     AucComparison,
     AucEstimate,
@@ -67,8 +75,10 @@ __all__ = [
     "AucComparison",
     "AucEstimate",
     "BootstrapEstimate",
+    "CalibrationLine",
     "Comparison",
     "ConfusionMatrix",
+    "Crossover",
     "DelongCovariance",
     "Estimate",
     "Figure",
@@ -89,6 +99,7 @@ __all__ = [
     "PredictiveValues",
     "Proportion",
     "ReaderStudy",
+    "ReliabilityCurve",
     "RocCurve",
     "StatisticsError",
     "Storey",
@@ -102,9 +113,12 @@ __all__ = [
     "bonferroni",
     "bootstrap",
     "bootstrap_ratio",
+    "brier_score",
+    "calibration_line",
     "chi2_two_proportions",
     "cohen_kappa",
     "confusion_matrix",
+    "crossover",
     "delong_covariance",
     "fleiss_kappa",
     "gallas",
@@ -123,6 +137,7 @@ __all__ = [
     "paired_t",
     "predictive_values",
     "ranked_scores",
+    "reliability_curve",
     "roc_curve",
     "storey",
     "two_sample_t",
