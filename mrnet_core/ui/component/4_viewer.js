@@ -29,6 +29,7 @@ class Viewer {
     });
     this.buildTasks(data.tasks);
     this.listTruth();
+    this.part(".notice").textContent = data.notice;
     if (!same) this.state.truth &&= Boolean(data.truth);
     const moved = this.touched;
     if (!this.ready) this.panes.forEach((pane) => pane.show(this.asked.slices[pane.data.plane] ?? pane.view.slice, false));
