@@ -128,8 +128,8 @@ class Exam:
     """One knee exam: at most one series a plane, and everything found beside them.
 
     ``alternatives`` holds, by plane, the whole series that could stand in for the one taken (``choose``).
-    ``other_body_part``: a body part other than the knee that the study says it shows, None otherwise; every answer is
-    then worthless, and a page says so beside each number.
+    ``other_body_part``: a body part other than the knee that the study says it shows, None otherwise; the first of
+    ``warnings`` then says so in a sentence. Every answer is worthless, and a page says so beside each number.
     """
 
     series: Mapping[Plane, Series]

@@ -31,7 +31,8 @@ def caveats(exam: Exam, prediction: ExamPrediction | None) -> tuple[Caveat, ...]
     found = []
     if exam.other_body_part:
         part = exam.other_body_part
-        found.append(Caveat(f"the study says {part}, not knee", OTHER_BODY_PART.format(part=part), alarm=True))
+        sentence = exam.warnings[0] if exam.warnings else OTHER_BODY_PART.format(part=part)
+        found.append(Caveat(f"the study says {part}, not knee", sentence, alarm=True))
     if prediction is not None and prediction.model.synthetic:
         if is_synthetic(exam):
             found.append(Caveat(SYNTHETIC_SHORT))
@@ -49,7 +50,7 @@ def show_alarms(exam: Exam, prediction: ExamPrediction | None) -> None:
 
 def show_warnings(exam: Exam, prediction: ExamPrediction | None) -> None:
     """Everything else a person must know: stand-ins, gaps, missing planes."""
-    told = {SYNTHETIC_MODEL}  # an alarm or a tag says it already
+    told = {SYNTHETIC_MODEL, *(caveat.sentence for caveat in caveats(exam, prediction))}  # alarms and tags say it
     lines = list(exam.warnings)
     lines += [f"{plane.display_name}: {line}" for plane, series in exam.series.items() for line in series.warnings]
     lines += prediction.warnings if prediction is not None else ()
