@@ -24,6 +24,8 @@ class Chosen:
     side: Side | None
     by_hand: frozenset[str] = field(default_factory=frozenset)
     """UIDs that a person chose."""
+    other_body_part: str | None = None
+    """A body part other than the knee that the series say they show; the first warning says it in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | 
         picked = [one for one in order if one.uid == choices.get(plane)]
         if order:
             ranked[plane] = (*picked, *(one for one in order if one not in picked))
-    return Chosen(ranked, tuple(refused), tuple(warnings), side, by_hand)
+    other = " and ".join(parts) or None
+    return Chosen(ranked, tuple(refused), tuple(warnings), side, by_hand, other)
 
 
 def body_part_alarm(parts: Sequence[str], everywhere: bool) -> str:

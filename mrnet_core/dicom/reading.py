@@ -102,6 +102,7 @@ def read_exam(
         warnings=tuple(dict.fromkeys(warnings)),
         side=chosen.side,
         alternatives=alternatives,
+        other_body_part=chosen.other_body_part,
     )
 
 
