@@ -87,6 +87,8 @@ _CODED = {
         "+Yj5qPkg+Zj5EPmI"
     ),
 }
+SAMPLES = tuple(sorted((*NATIVE, *_CODED)))
+"""Transfer syntaxes that have a sample, in the order of their UIDs."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,13 @@ def syntax_samples(decoder: Decoder | None = None) -> tuple[SyntaxSample, ...]:
         The decoding process does not start.
     """
     decoder = decoder or shared_decoder()
-    uids = sorted((*NATIVE, *_CODED))
-    files = [sample_file(uid) for uid in uids]
+    files = [sample_file(uid) for uid in SAMPLES]
     inspected = decoder.ask("inspect", [Task({"position": n}, data) for n, data in enumerate(files)], {"salt": ""})
     headers = [answer.said.get("header") for answer in inspected]
     known = [n for n, header in enumerate(headers) if header is not None]
     decoded = decoder.ask("decode", [Task({"header": headers[n], "frames": [0]}, files[n]) for n in known], {})
     results = dict(zip(known, decoded, strict=True))
-    return tuple(_judged(uid, results.get(n)) for n, uid in enumerate(uids))
+    return tuple(_judged(uid, results.get(n)) for n, uid in enumerate(SAMPLES))
 
 
 def sample_file(syntax: str) -> bytes:

@@ -1,0 +1,176 @@
+"""One patient, one study, one knee: what is mixed is refused or told apart, and said."""
+
+import pytest
+
+from mrnet_core.domain import ExamError, Plane, Side
+from tests.dicom import builder
+
+
+def reasons(exam):
+    return {one.description: one.reason for one in exam.refused}
+
+
+def test_two_patients_are_refused(read):
+    with pytest.raises(ExamError, match="the files are of 2 patients: an exam is of one"):
+        read(builder.series("sagittal") + builder.series("axial", PatientID="OTHER"))
+
+
+def test_a_name_spelt_another_way_is_the_same_patient(read):
+    files = builder.series("sagittal") + builder.series("axial", PatientName="SECRET NAME")
+    assert read(files).planes == (Plane.SAGITTAL, Plane.AXIAL)
+
+
+def test_without_an_id_the_name_tells_patients_apart(read):
+    with pytest.raises(ExamError, match="2 patients"):
+        read(builder.series("sagittal", PatientID="") + builder.series("axial", PatientID="", PatientName="Other"))
+
+
+def test_an_exam_that_names_nobody_is_read(read):
+    assert read(builder.knee(PatientID="", PatientName="", PatientBirthDate="")).planes == tuple(Plane)
+
+
+def test_of_two_whole_studies_the_newest_is_read_and_the_other_named(read):
+    old = builder.knee(study="old", StudyDate="20180101")
+    new = builder.knee(study="new", StudyDate="20210101")
+    exam = read(new + old)
+    assert {series.uid for series in exam.series.values()} == {builder.uid(f"new {plane}") for plane in builder.IOP}
+    assert len(exam.refused) == 3
+    assert all("of another study of this patient" in one.reason for one in exam.refused)
+    assert "2 studies of one patient. Read was the newest one, with all three planes" in exam.warnings[0]
+    assert builder.uid("old")[-8:] in exam.warnings[0]
+
+
+def test_an_older_whole_study_goes_before_a_newer_one_with_a_plane_missing(read):
+    old = builder.knee(study="old", StudyDate="20180101")
+    new = builder.series("axial", study="new", StudyDate="20210101")
+    exam = read(new + old)
+    assert exam.planes == tuple(Plane)
+    assert exam.series[Plane.AXIAL].uid == builder.uid("old axial")
+    assert "not the newest, but the newest whole one" in exam.warnings[0]
+
+
+def test_studies_of_one_day_are_told_apart_by_the_hour(read):
+    morning = builder.knee(study="a", StudyTime="080000")
+    evening = builder.knee(study="b", StudyTime="180000.5")
+    assert read(evening + morning).series[Plane.AXIAL].uid == builder.uid("b axial")
+
+
+def test_a_study_can_be_had_by_choosing_one_of_its_series(read):
+    old = builder.knee(study="old", StudyDate="20180101")
+    new = builder.knee(study="new", StudyDate="20210101")
+    exam = read(new + old, choices={Plane.AXIAL: builder.uid("old axial")})
+    assert exam.series[Plane.SAGITTAL].uid == builder.uid("old sagittal")
+
+
+def both_knees(right=("sagittal", "coronal", "axial"), left=("sagittal", "coronal", "axial")):
+    files = []
+    for side, planes in (("R", right), ("L", left)):
+        for plane in planes:
+            files += builder.series(plane, series=f"{plane} {side}", Laterality=side)
+    return files
+
+
+def test_two_knees_are_never_mixed_and_the_side_with_all_planes_is_read(read):
+    exam = read(both_knees(right=("sagittal", "axial")))
+    assert exam.side is Side.LEFT
+    assert all(series.side is Side.LEFT for series in exam.series.values())
+    assert exam.planes == tuple(Plane)
+    assert "Two knees were found, left and right. Only the left one was read" in exam.warnings[0]
+    assert reasons(exam)["AXIAL axial R"].startswith("of the right knee; the left one is read")
+    assert not any(one.selectable for one in exam.refused)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_the_side_can_be_given(read, side):
+    exam = read(both_knees(), side=side)
+    assert exam.side is side
+    assert {series.side for series in exam.series.values()} == {side}
+
+
+def test_of_two_whole_knees_the_right_one_is_read(read):
+    assert read(both_knees()).side is Side.RIGHT
+
+
+def test_a_side_that_is_not_there_is_refused(read):
+    with pytest.raises(ExamError, match="no series is of the left knee: the files say right"):
+        read(builder.knee(), side=Side.LEFT)
+
+
+def test_a_series_that_does_not_say_its_side_is_left_out_of_a_study_of_both(read):
+    exam = read(both_knees() + builder.series("axial", series="mute", Laterality=None))
+    assert "does not say which knee it shows" in reasons(exam)["AXIAL mute"]
+
+
+@pytest.mark.parametrize(
+    ("description", "side"),
+    [
+        ("SAG T2 FS LEFT", Side.LEFT),
+        ("sag_t2_genou_gauche", Side.LEFT),
+        ("T2 SAG KNEE R", Side.RIGHT),
+        ("SAG T2 RT", Side.RIGHT),
+        ("SAG T2 KNIE LI", Side.LEFT),
+        ("SAG T2 R L", None),
+        ("SAG T2", None),
+    ],
+)
+def test_without_laterality_the_description_names_the_side(read, description, side):
+    assert read(builder.series("sagittal", Laterality=None, SeriesDescription=description)).side is side
+
+
+def test_laterality_is_believed_over_the_description_and_the_quarrel_is_said(read):
+    exam = read(builder.series("sagittal", SeriesDescription="SAG T2 LEFT"))
+    assert exam.side is Side.RIGHT
+    assert any(
+        "Laterality says right, the description says left" in one for one in exam.series[Plane.SAGITTAL].warnings
+    )
+
+
+def test_knees_that_nothing_names_are_told_apart_by_where_they_lie(read):
+    files = []
+    for name, x in (("a", -90.0), ("b", 90.0)):
+        for plane in builder.IOP:
+            for k in range(builder.SLICES):
+                one = builder.image(plane, k, series=f"{plane} {name}", Laterality=None, SeriesDescription=name)
+                one.ImagePositionPatient = [one.ImagePositionPatient[0] + x, *one.ImagePositionPatient[1:]]
+                files.append(one)
+    exam = read(files)
+    assert exam.side is Side.RIGHT
+    assert {series.description for series in exam.series.values()} == {"a"}
+    assert "where the images lie" in " ".join(exam.series[Plane.AXIAL].warnings)
+
+
+def test_a_sagittal_series_through_both_legs_is_cut_in_two(read):
+    files = []
+    for k in range(16):
+        x = k * 4.0 - 80 if k < 8 else k * 4.0 + 60
+        files.append(builder.image("sagittal", k, Laterality=None, position=[x, -16.0, 24.0]))
+    right, left = (read(files, side=side).series[Plane.SAGITTAL] for side in (Side.RIGHT, Side.LEFT))
+    assert right.slices == left.slices == 8
+    assert right.pixels.mean() < left.pixels.mean()  # values rise with x
+    assert any("covers both knees" in warning for warning in right.warnings)
+    assert not any("A gap" in warning for warning in right.warnings)
+
+
+def test_a_brain_is_answered_with_a_warning_that_comes_first_and_is_loud(read):
+    exam = read(builder.knee(BodyPartExamined="BRAIN", StudyDescription="MRI HEAD", Laterality=None))
+    assert exam.planes == tuple(Plane)
+    assert exam.warnings[0].startswith("NOT A KNEE? These images say that they show another body part: BRAIN.")
+
+
+@pytest.mark.parametrize("said", [{"BodyPartExamined": None}, {"BodyPartExamined": "EXTREMITY"}])
+def test_without_a_body_part_the_descriptions_are_asked(read, said):
+    exam = read(builder.knee(StudyDescription="IRM DE L'ÉPAULE", **said))
+    assert "SHOULDER" in exam.warnings[0]
+
+
+@pytest.mark.parametrize("said", ["KNEE", "LOWER EXTREMITY", "", "KNEE JOINT"])
+def test_a_knee_by_any_of_its_names_raises_no_alarm(read, said):
+    assert read(builder.knee(BodyPartExamined=said, StudyDescription="")).warnings == ()
+
+
+def test_a_knee_series_goes_before_another_body_part(read):
+    hip = builder.series("axial", series="hip", BodyPartExamined="HIP")
+    pd = builder.series("axial", ScanOptions="", EchoTime=100.0)
+    exam = read([*hip, *pd, *builder.series("coronal")])
+    assert exam.series[Plane.AXIAL].description == "AXIAL axial"
+    assert "Some of these images say" in exam.warnings[0]
