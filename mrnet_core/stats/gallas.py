@@ -29,6 +29,9 @@ from mrnet_core.stats.results import NAN, Estimate, StatisticsError
 NORMAL_FROM = 50.0
 """Above so many degrees of freedom iMRMC takes the normal distribution."""
 
+ROUNDING = 1e-15
+"""A variance of a difference below this is what rounding leaves of moments that lie in [0, 1]: it is 0."""
+
 _PAIR = np.array([[1.0, 0.0], [-1.0, 1.0]])
 _APART = np.kron(_PAIR, np.kron(_PAIR, _PAIR))
 """Sums over all pairs of successes into sums over pairs that differ in reader, negative, positive (eight kinds)."""
@@ -237,6 +240,7 @@ def gallas(
     for i, j in combinations(range(len(study.treatments)), 2):
         both, sizes = _covariance(sums[i], sums[j], unbiased), _sizes(study, metric, (i, j))
         variance = alone[i].value + alone[j].value - 2.0 * both.value
+        variance = 0.0 if abs(variance) < ROUNDING else variance
         parts = alone[i].biased_parts + alone[j].biased_parts - 2.0 * both.biased_parts
         df = _degrees(variance, parts, np.minimum(alone[i].dfs, alone[j].dfs))
         numbers = _estimate(sums[i].mean - sums[j].mean, variance, df, 0.0, level, method, sizes["n"])

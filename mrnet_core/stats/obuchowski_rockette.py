@@ -83,6 +83,13 @@ def _figures_and_covariance(
     return figures.reshape(shape), covariance.reshape(*shape, *shape)
 
 
+NO_SPREAD = 1e-28
+"""A mean square of figures (which lie in [0, 1]) below this is the rounding of 1e-16, squared: it is 0."""
+
+NO_COVARIANCE = 1e-12
+"""A difference of covariances below this share of the error variance is rounding: it is 0."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Parts:
     """What the three analyses share."""
@@ -99,6 +106,16 @@ class _Parts:
     level: float
 
 
+def _spread(mean_square: float) -> float:
+    """A mean square without the rounding of equal figures."""
+    return 0.0 if mean_square < NO_SPREAD else mean_square
+
+
+def _excess(difference: float, error: float) -> float:
+    """A difference of covariances without rounding."""
+    return 0.0 if abs(difference) < NO_COVARIANCE * error else difference
+
+
 def _mean(values: NDArray[np.float64]) -> float:
     """Mean, NaN of nothing."""
     return float(values.mean()) if values.size else NAN
@@ -111,9 +128,9 @@ def _parts(study: ReaderStudy, metric: Figure, method: Covariance, level: float)
     centred = figures - figures.mean()
     by_t, by_r = centred.mean(axis=1), centred.mean(axis=0)
     rest = centred - by_t[:, None] - by_r[None, :]
-    ms_t = float(n_r * np.sum(by_t**2) / (n_t - 1))
+    ms_t = _spread(float(n_r * np.sum(by_t**2) / (n_t - 1)))
     ms_r_all = float(n_t * np.sum(by_r**2) / (n_r - 1)) if n_r > 1 else NAN
-    ms_tr = float(np.sum(rest**2) / ((n_t - 1) * (n_r - 1))) if n_r > 1 else NAN
+    ms_tr = _spread(float(np.sum(rest**2) / ((n_t - 1) * (n_r - 1)))) if n_r > 1 else NAN
     same_t = np.broadcast_to(np.eye(n_t, dtype=bool)[:, None, :, None], covariance.shape)
     same_r = np.broadcast_to(np.eye(n_r, dtype=bool)[None, :, None, :], covariance.shape)
     error, cov1 = _mean(covariance[same_t & same_r]), _mean(covariance[~same_t & same_r])
@@ -250,7 +267,8 @@ def _random(parts: _Parts) -> ORAnalysis:
     n_t, n_r = parts.figures.shape
     note = ONE_READER if n_r < 2 else ""
     method = "Obuchowski-Rockette, random readers and cases, Hillis df"
-    extra = n_r * max(parts.components.cov2 - parts.components.cov3, 0.0) if n_r > 1 else NAN
+    c = parts.components
+    extra = n_r * max(_excess(c.cov2 - c.cov3, c.error), 0.0) if n_r > 1 else NAN
     denominator = parts.ms_tr + extra
     df2 = float(_hillis(parts.ms_tr, extra, (n_t - 1.0) * (n_r - 1.0)))
     shared = np.maximum(parts.cov2, 0.0)
@@ -274,7 +292,7 @@ def _fixed_readers(parts: _Parts) -> ORAnalysis:
     method = "Obuchowski-Rockette, fixed readers, random cases"
     c = parts.components
     others = (n_r - 1.0) * (c.cov2 - c.cov3) if n_r > 1 else 0.0
-    denominator = c.error - c.cov1 + others
+    denominator = _excess(c.error - c.cov1 + others, c.error)
     note = "" if denominator > 0.0 else "the estimated variance of the difference is not above 0: no test, no interval"
     statistic = (n_t - 1.0) * parts.ms_t / denominator if not note else NAN
     shared = (n_r - 1.0) * np.maximum(parts.cov2, 0.0) if n_r > 1 else 0.0
@@ -283,7 +301,7 @@ def _fixed_readers(parts: _Parts) -> ORAnalysis:
     for r, reader in enumerate(parts.study.readers):
         block = parts.covariance[:, r, :, r]
         own = np.trace(block) / n_t - (block.sum() - np.trace(block)) / (n_t * (n_t - 1.0))
-        error = float(np.sqrt(2.0 * own)) if own > 0.0 else 0.0
+        error = float(np.sqrt(2.0 * max(_excess(own, np.trace(block) / n_t), 0.0)))
         for a, b in combinations(range(n_t), 2):
             difference = float(parts.figures[a, r] - parts.figures[b, r])
             by_reader.append(
