@@ -7,6 +7,8 @@ import pytest
 
 from mrnet_core.domain import Plane, Task
 
+MEAN, SD = 58.0, 49.0
+
 
 @pytest.fixture(scope="session")
 def random_run(tmp_path_factory) -> Path:
@@ -24,6 +26,8 @@ def random_run(tmp_path_factory) -> Path:
         for task in Task:
             seed = list(Plane).index(plane) * len(Task) + list(Task).index(task)
             model, words = initialise("random", seed)
+            model.mean.fill_(MEAN)
+            model.sd.fill_(SD)
             card = NetworkCard(
                 plane=plane,
                 task=task,
@@ -35,8 +39,8 @@ def random_run(tmp_path_factory) -> Path:
                 seed=seed,
                 epoch=0,
                 metrics={},
-                mean=58.0,
-                sd=49.0,
+                mean=MEAN,
+                sd=SD,
                 departures=(),
                 commit="",
                 device="cpu",

@@ -6,6 +6,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mrnet_core.api.demo import DEMO_EXAMS
 from mrnet_core.api.worker import ReadUpload
+from mrnet_core.ui.jobs import shared_pool
 from mrnet_core.ui.session import exam_session, open_demo
 
 MultiPartParser.spool_max_size = 2 << 30
@@ -32,6 +33,7 @@ def take_upload(widget_key: str) -> None:
 
 def show_upload() -> None:
     """The uploader: a zip or loose files, or a whole folder."""
+    shared_pool()  # the workers warm up while a person chooses
     kind = st.segmented_control(
         "What holds the exam?", ["Zip or files", "Folder"], default="Zip or files", key="upload_kind", required=True
     )

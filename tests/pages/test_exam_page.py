@@ -55,6 +55,7 @@ def queue(monkeypatch):
     pool = Queue()
     monkeypatch.setattr(session_module, "shared_pool", lambda: pool)
     monkeypatch.setattr("mrnet_core.ui.progress.shared_pool", lambda: pool)
+    monkeypatch.setattr("mrnet_core.ui.upload.shared_pool", lambda: pool)
     return pool
 
 
