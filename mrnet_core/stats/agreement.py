@@ -117,6 +117,13 @@ def fleiss_kappa(ratings: ArrayLike | Sequence[Sequence[object]], *, exact: bool
         The interval is the jackknife over subjects (normal); it has no width when all subjects agree. One category
         only: kappa is 0/0, NaN with a note, as in irr.
 
+    Examples
+    --------
+    Two raters agree on 6 of 8 subjects; each says 1 half of the time, so chance agreement is 1/2:
+
+    >>> fleiss_kappa([[1, 1], [0, 0], [1, 1], [0, 0], [1, 0], [0, 1], [1, 1], [0, 0]]).estimate
+    0.5
+
     References
     ----------
     Fleiss JL. Measuring nominal scale agreement among many raters. Psychol Bull 1971;76:378-382.

@@ -168,6 +168,13 @@ def auc(y_true: ArrayLike, y_score: ArrayLike, *, level: float = 0.95) -> AucEst
     AucEstimate
         With one positive or one negative exam, variance and interval are NaN (pROC: NA); with none, the area too.
         A variance of 0 (perfect order, or one score for all) gives an interval without width and a note.
+
+    Examples
+    --------
+    Of the six pairs of a positive and a negative four are in order and one is tied:
+
+    >>> auc([1, 1, 1, 0, 0], [0.9, 0.6, 0.2, 0.6, 0.1]).estimate == 4.5 / 6
+    True
     """
     truth = as_labels(y_true)
     score = as_scores(y_score, truth.size)
@@ -207,7 +214,7 @@ def auc_paired(y_true: ArrayLike, score1: ArrayLike, score2: ArrayLike, *, level
     difference = first.estimate - second.estimate
     variance = covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1]
     # Identical columns leave a rounding of the variance, of either sign.
-    if variance < 1e-15 * (covariance[0, 0] + covariance[1, 1]):
+    if variance < 1e-13 * (covariance[0, 0] + covariance[1, 1]):
         variance = 0.0
     error = float(np.sqrt(variance))
     note = first.note if np.isnan(error) else ""

@@ -24,6 +24,7 @@ from scipy.stats import norm, t
 
 from mrnet_core.stats.checks import check_level, normal_quantile, t_quantile
 from mrnet_core.stats.mrmc import Figure, ReaderStudy, check_figure, success
+from mrnet_core.stats.obuchowski_rockette_results import MrmcRecord
 from mrnet_core.stats.results import NAN, Estimate, StatisticsError
 
 NORMAL_FROM = 50.0
@@ -79,6 +80,24 @@ class Gallas:
     estimator: str
     singles: tuple[GallasEstimate, ...]
     differences: tuple[GallasEstimate, ...]
+
+    def records(self) -> tuple[MrmcRecord, ...]:
+        """The numbers in the form of the Obuchowski-Rockette records: analysis RRRC, estimator as ``cov_method``.
+
+        A condition's p-value tests 0.5. Quantities that only the other analysis has are absent.
+        """
+        rows: list[MrmcRecord] = []
+        method = {"ustat": "U-statistics", "vstat": "V-statistics"}[self.estimator]
+        blocks = [("difference", one) for one in self.differences] + [("condition_mean", one) for one in self.singles]
+        for block, one in blocks:
+            error = float(np.sqrt(one.variance)) if one.variance >= 0.0 else NAN
+            null = 0.0 if block == "difference" else 0.5
+            table = {"Estimate": one.estimate, "StdErr": error, "df": one.df}
+            table |= {"CI.Lower": one.lower, "CI.Upper": one.upper}
+            table |= {"t": (one.estimate - null) / error if error > 0.0 else NAN, "p-value": one.p_value}
+            row = " - ".join(one.treatments)
+            rows += [MrmcRecord(self.metric, method, "RRRC", block, row, name, v) for name, v in table.items()]
+        return tuple(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,40 +167,70 @@ def _degrees(variance: float, parts: NDArray[np.float64], dfs: NDArray[np.float6
     return float(np.maximum(found, dfs.min()))
 
 
-def _estimate(
-    value: float, variance: float, df: float, null: float, level: float, method: str, n: int
-) -> dict[str, object]:
-    """Intervals and p-values of a figure or a difference."""
-    note = ""
+def _reason(value: float, variance: float) -> str:
+    """Why there is no test or interval, or ""."""
     if np.isnan(value):
-        note = "no pair of reads to compare: the figure is undefined"
-    elif np.isnan(variance):
-        note = "the variance needs at least two readers and two cases of each class that share reads"
-    elif variance < 0.0:
-        note = "the unbiased estimate of the variance is negative: no test, no interval"
-    elif variance == 0.0:
-        note = "the estimated variance is 0: no test, and an interval without width"
+        return "no pair of reads to compare: the figure is undefined"
+    if np.isnan(variance):
+        return "the variance needs at least two readers and two cases of each class that share reads"
+    if variance < 0.0:
+        return "the unbiased estimate of the variance is negative: no test, no interval"
+    if variance == 0.0:
+        return "the estimated variance is 0: no test, and an interval without width"
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What is asked of which study."""
+
+    study: ReaderStudy
+    metric: Figure
+    level: float
+    method: str
+
+
+def _estimate(
+    setting: _Setting, treatments: tuple[int, ...], figures: tuple[float, float], variance: float, parts: _Covariance
+) -> GallasEstimate:
+    """Intervals and p-values of one figure (tested against 0.5) or of a difference (against 0)."""
+    level, method, single = setting.level, setting.method, len(treatments) == 1
+    value = figures[0] if single else figures[0] - figures[1]
+    df = _degrees(variance, parts.biased_parts, parts.dfs)
     usable = variance >= 0.0
     error = float(np.sqrt(variance)) if usable else NAN
-    statistic = (value - null) / error if usable and error > 0.0 else NAN
+    statistic = (value - (0.5 if single else 0.0)) / error if usable and error > 0.0 else NAN
     whole = np.inf if df > NORMAL_FROM else np.floor(df)
-    z, q = normal_quantile(level), t_quantile(level, whole)
-    half, half_t = z * error, 0.0 if error == 0.0 else q * error
+    half = normal_quantile(level) * error
+    half_t = 0.0 if error == 0.0 else t_quantile(level, whole) * error
     p_normal = float(2.0 * norm.sf(abs(statistic)))
-    p_t = p_normal if np.isinf(whole) else float(2.0 * t.sf(abs(statistic), whole))
-    normal = Estimate(
-        estimate=value, lower=value - half, upper=value + half, level=level, method=method + ", normal", n=n, note=note
+    note, sizes = _reason(value, variance), _sizes(setting.study, setting.metric, treatments)
+    return GallasEstimate(
+        estimate=value,
+        lower=value - half_t,
+        upper=value + half_t,
+        level=level,
+        method=method + ", t with BDG degrees of freedom",
+        note=note,
+        treatments=tuple(setting.study.treatments[k] for k in treatments),
+        variance=variance,
+        df=df if usable else NAN,
+        p_value=p_normal if np.isinf(whole) else float(2.0 * t.sf(abs(statistic), whole)),
+        normal=Estimate(
+            estimate=value,
+            lower=value - half,
+            upper=value + half,
+            level=level,
+            method=method + ", normal",
+            n=sizes["n"],
+            note=note,
+        ),
+        p_normal=p_normal,
+        first=figures[0],
+        second=NAN if single else figures[1],
+        moments=parts.moments,
+        **sizes,
     )
-    return {
-        "estimate": value,
-        "lower": value - half_t,
-        "upper": value + half_t,
-        "note": note,
-        "df": df if usable else NAN,
-        "p_value": p_t,
-        "normal": normal,
-        "p_normal": p_normal,
-    }
 
 
 def gallas(
@@ -219,44 +268,22 @@ def gallas(
     sums = [_Sums(np.where(s, w, 0.0), s.astype(np.float64)) for w, s in zip(won, seen, strict=True)]
     method = f"Gallas, {'U' if unbiased else 'V'}-statistics, random readers and cases"
     alone = [_covariance(one, one, unbiased) for one in sums]
-    singles, differences = [], []
-    for i, name in enumerate(study.treatments):
-        sizes, variance, figure = _sizes(study, metric, (i,)), alone[i].value, sums[i].mean
-        df = _degrees(variance, alone[i].biased_parts, alone[i].dfs)
-        numbers = _estimate(figure, variance, df, 0.5, level, method, sizes["n"])
-        singles.append(
-            GallasEstimate(
-                **numbers,
-                **sizes,
-                level=level,
-                method=method,
-                treatments=(name,),
-                variance=variance,
-                first=figure,
-                second=NAN,
-                moments=alone[i].moments,
-            )
-        )
+    setting = _Setting(study, metric, level, method)
+    singles = [
+        _estimate(setting, (i,), (sums[i].mean, NAN), alone[i].value, alone[i]) for i in range(len(study.treatments))
+    ]
+    differences = []
     for i, j in combinations(range(len(study.treatments)), 2):
-        both, sizes = _covariance(sums[i], sums[j], unbiased), _sizes(study, metric, (i, j))
+        both = _covariance(sums[i], sums[j], unbiased)
         variance = alone[i].value + alone[j].value - 2.0 * both.value
-        variance = 0.0 if abs(variance) < ROUNDING else variance
-        parts = alone[i].biased_parts + alone[j].biased_parts - 2.0 * both.biased_parts
-        df = _degrees(variance, parts, np.minimum(alone[i].dfs, alone[j].dfs))
-        numbers = _estimate(sums[i].mean - sums[j].mean, variance, df, 0.0, level, method, sizes["n"])
-        differences.append(
-            GallasEstimate(
-                **numbers,
-                **sizes,
-                level=level,
-                method=method,
-                treatments=(study.treatments[i], study.treatments[j]),
-                variance=variance,
-                first=sums[i].mean,
-                second=sums[j].mean,
-                moments=both.moments,
-            )
+        parts = _Covariance(
+            value=both.value,
+            moments=both.moments,
+            biased_parts=alone[i].biased_parts + alone[j].biased_parts - 2.0 * both.biased_parts,
+            dfs=np.minimum(alone[i].dfs, alone[j].dfs),
         )
+        variance = 0.0 if abs(variance) < ROUNDING else variance
+        differences.append(_estimate(setting, (i, j), (sums[i].mean, sums[j].mean), variance, parts))
     return Gallas(metric=metric, estimator=estimator, singles=tuple(singles), differences=tuple(differences))
 
 

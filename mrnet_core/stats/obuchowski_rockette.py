@@ -157,57 +157,59 @@ def _parts(study: ReaderStudy, metric: Figure, method: Covariance, level: float)
     )
 
 
+NO_VARIANCE = "the estimated variance of the difference is not above 0: no test, no interval"
+
 ONE_READER = "one reader: the spread between readers cannot be estimated; read the fixed-reader analysis"
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A difference before its test: df None asks for the normal distribution; a note says why there is no test."""
+
+    estimate: float
+    error: float
+    df: float | None
+    label: str
+    method: str
+    note: str = ""
+    reader: str | None = None
 
 
 def _contrasts(parts: _Parts, error: float, df: float | None, method: str, note: str) -> tuple[ORContrast, ...]:
     """Differences of every two treatments with one standard error."""
     means, names = parts.figures.mean(axis=1), parts.study.treatments
     return tuple(
-        _contrast(float(means[a] - means[b]), error, df, parts, f"{names[a]} - {names[b]}", method, note)
+        _contrast(parts, _Difference(float(means[a] - means[b]), error, df, f"{names[a]} - {names[b]}", method, note))
         for a, b in combinations(range(len(names)), 2)
     )
 
 
-def _contrast(
-    difference: float,
-    error: float,
-    df: float | None,
-    parts: _Parts,
-    label: str,
-    method: str,
-    note: str = "",
-    reader: str | None = None,
-) -> ORContrast:
-    """One difference with its t or z test."""
+def _contrast(parts: _Parts, given: _Difference) -> ORContrast:
+    """One difference with its t or z test and interval."""
+    error, df, note = given.error, given.df, given.note
     if not note and not error > 0.0:
-        note, error = "the estimated variance of the difference is not above 0: no test, no interval", NAN
-    if note:
-        statistic, half = NAN, NAN
-    else:
-        statistic = difference / error
+        note, error = NO_VARIANCE, NAN
+    statistic, half = NAN, NAN
+    if not note:
+        statistic = given.estimate / error
         half = error * (normal_quantile(parts.level) if df is None else t_quantile(parts.level, df))
-    two, greater = (
-        (2.0 * norm.sf(abs(statistic)), norm.sf(statistic))
-        if df is None
-        else (2.0 * t.sf(abs(statistic), df), t.sf(statistic, df))
-    )
+    tail = norm.sf if df is None else lambda value: t.sf(value, df)
     return ORContrast(
-        estimate=difference,
-        lower=difference - half,
-        upper=difference + half,
+        estimate=given.estimate,
+        lower=given.estimate - half,
+        upper=given.estimate + half,
         level=parts.level,
-        method=method,
-        n=len(parts.study.readers) if reader is None else 1,
+        method=given.method,
+        n=len(parts.study.readers) if given.reader is None else 1,
         note=note,
         statistic=statistic,
         df=df,
         standard_error=error,
-        p_two_sided=float(two),
-        p_greater=float(greater),
-        p_less=float(1.0 - greater),
-        label=label,
-        reader=reader,
+        p_two_sided=float(2.0 * tail(abs(statistic))),
+        p_greater=float(tail(statistic)),
+        p_less=float(tail(-statistic)),
+        label=given.label,
+        reader=given.reader,
     )
 
 
@@ -293,7 +295,7 @@ def _fixed_readers(parts: _Parts) -> ORAnalysis:
     c = parts.components
     others = (n_r - 1.0) * (c.cov2 - c.cov3) if n_r > 1 else 0.0
     denominator = _excess(c.error - c.cov1 + others, c.error)
-    note = "" if denominator > 0.0 else "the estimated variance of the difference is not above 0: no test, no interval"
+    note = "" if denominator > 0.0 else NO_VARIANCE
     statistic = (n_t - 1.0) * parts.ms_t / denominator if not note else NAN
     shared = (n_r - 1.0) * np.maximum(parts.cov2, 0.0) if n_r > 1 else 0.0
     names = parts.study.treatments
@@ -304,9 +306,8 @@ def _fixed_readers(parts: _Parts) -> ORAnalysis:
         error = float(np.sqrt(2.0 * max(_excess(own, np.trace(block) / n_t), 0.0)))
         for a, b in combinations(range(n_t), 2):
             difference = float(parts.figures[a, r] - parts.figures[b, r])
-            by_reader.append(
-                _contrast(difference, error, None, parts, f"{names[a]} - {names[b]}", method, reader=reader)
-            )
+            label = f"{names[a]} - {names[b]}"
+            by_reader.append(_contrast(parts, _Difference(difference, error, None, label, method, reader=reader)))
     return ORAnalysis(
         name="FRRC",
         test=ORTest(

@@ -74,7 +74,7 @@ class ORAnalysis:
 
 @dataclass(frozen=True)
 class MrmcRecord:
-    """One number of an analysis, in MRMCaov's words; NaN where it has NA."""
+    """One number of an analysis, in MRMCaov's words; NaN where it has NA (Gallas: where the estimate has a note)."""
 
     metric: str
     cov_method: str

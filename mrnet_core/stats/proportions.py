@@ -144,13 +144,11 @@ def chi2_two_proportions(
     else:
         answer = chi2_contingency(table, correction=yates)
         statistic, p, note = float(answer.statistic), float(answer.pvalue), ""
-    difference = first.estimate - second.estimate
-    below = np.hypot(first.estimate - first.lower, second.upper - second.estimate)
-    above = np.hypot(first.upper - first.estimate, second.estimate - second.lower)
+    difference, lower, upper = _newcombe(first, second)
     return TwoProportions(
         estimate=difference,
-        lower=float(difference - below),
-        upper=float(difference + above),
+        lower=lower,
+        upper=upper,
         level=level,
         method=f"Pearson chi-squared test {'with' if yates else 'without'} Yates' correction; Newcombe interval",
         n=first.n + second.n,
@@ -167,6 +165,14 @@ def chi2_two_proportions(
         min_expected=float(expected.min()),
         p_fisher=float(fisher_exact(table.astype(np.int64)).pvalue) if total else NAN,
     )
+
+
+def _newcombe(first: Proportion, second: Proportion) -> tuple[float, float, float]:
+    """Difference of two proportions with the bounds made from their own Wilson bounds."""
+    difference = first.estimate - second.estimate
+    below = np.hypot(first.estimate - first.lower, second.upper - second.estimate)
+    above = np.hypot(first.upper - first.estimate, second.estimate - second.lower)
+    return difference, float(difference - below), float(difference + above)
 
 
 def mcnemar(
