@@ -19,6 +19,9 @@ VERBS = {
     "score": "probabilities of every exam below a folder, as CSV",
     "phantom": "make synthetic knee exams",
     "train": "train the networks on an MRNet-v1.0 folder or a phantom cohort",
+    "ensemble": "fit a trained run's regressions and make it a model",
+    "reproduce": "cohort, training, ensemble, evaluation and report in one folder",
+    "split": "divide one's own exams into training, tuning and validation sets",
     "demo-model": "train the synthetic demo model again",
     "doctor": "check this installation",
 }

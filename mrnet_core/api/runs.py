@@ -1,0 +1,314 @@
+"""A run from its data to a model: train, ensemble, and what a page or a report wants to know of a run."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from mrnet_core import __version__
+from mrnet_core.config import TrainConfig
+from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
+from mrnet_core.ensemble import Ensemble, fit_ensemble
+from mrnet_core.models import NetworkCard, load_network
+from mrnet_core.store import write_manifest, write_whole
+from mrnet_core.training.network import COLLAPSED, network_name
+from mrnet_core.training.outcome import Outcome, commit, read_outcome
+from mrnet_core.training.progress import Display
+from mrnet_core.training.stacking import out_of_fold
+from mrnet_core.training.sweep import (
+    CONFIG,
+    Engine,
+    clear_checkpoints,
+    finish,
+    plan_jobs,
+    prepare_run,
+    prepare_trunk,
+    run_local,
+)
+
+STACKINGS = ("training", "out-of-fold")
+DATA_NOTE = "checkpoints/data.txt"
+"""Where the data folder's place is kept: it belongs to this machine, so it is no part of the RUN that is passed on."""
+FOLD_SEED = 1
+
+
+@dataclass(frozen=True)
+class EnsembleSummary:
+    """What ``ensemble`` found. ``coefficients``, ``aucs``: records for tables; ``warnings``: what must be said."""
+
+    run: Path
+    coefficients: tuple[dict, ...]
+    aucs: tuple[dict, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def train(
+    data: Path, run: Path, config: TrainConfig, *, device: str | None = None, resume: bool = False, engine: Engine
+) -> dict[tuple[Plane, Task], int]:
+    """Train every network of ``config`` on ``data`` into ``run``; returns the chosen seeds.
+
+    Raises
+    ------
+    InputError
+        The data or the settings are at fault, or the disk is full.
+    Cancelled
+        Ctrl-C: at most the current epoch is lost.
+    """
+    try:
+        setting, folder = prepare_run(data, run, config, device, resume)
+        write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
+        jobs = plan_jobs(setting.config, setting.device)
+        display = Display([name for job in jobs for name in job.names], setting.config.epochs)
+        prepare_trunk(setting, folder, display.say)
+        if engine.kind == "ray":
+            # on demand: Ray is no requirement of the app
+            from mrnet_core.training.ray_engine import run_ray
+
+            run_ray(jobs, setting, display, engine.address)
+        else:
+            run_local(jobs, setting, display, engine.workers)
+        return finish(setting)
+    except KeyboardInterrupt as stop:
+        raise Cancelled(
+            f"stopped; every whole epoch is kept: the same command with --resume goes on in {run}"
+        ) from stop
+
+
+def ensemble(
+    run: Path, *, name: str = "", stacking: str = "training", drop_checkpoints: bool = False
+) -> EnsembleSummary:
+    """Fit the regressions of a trained run, write its score tables, and its manifest: RUN is a model from then on.
+
+    Parameters
+    ----------
+    run
+        Folder that ``train`` wrote.
+    name
+        Of the model; the folder's where empty.
+    stacking
+        Which predictions of the training exams the model's regressions are fitted on; both are reported.
+    drop_checkpoints
+        Remove ``RUN/checkpoints`` at the end.
+
+    Raises
+    ------
+    InputError
+        No run, or networks that are not finished.
+    """
+    if stacking not in STACKINGS:
+        raise InputError(f"stacking {stacking!r} is unknown; choose one of {', '.join(STACKINGS)}")
+    run = Path(run)
+    config = read_config(run)
+    cards, outcomes = {}, {}
+    for plane in config.planes:
+        for task in config.tasks:
+            path = run / "weights" / f"{plane}_{task}.safetensors"
+            if not path.is_file():
+                raise InputError(f"{path} is missing: finish the run with `train --data DIR --out {run} --resume`")
+            _, cards[plane, task] = load_network(path)
+            outcomes[plane, task] = read_outcome(run, network_name(plane, task, cards[plane, task].seed))
+    fitted = _regressions(outcomes, config)
+    chosen = fitted.get(stacking)
+    if chosen is not None:
+        write_whole(run / "ensemble.json", chosen.to_json())
+    write_scores(run, outcomes, chosen, config)
+    aucs = tuple(_aucs(outcomes, fitted, config))
+    warnings = _warnings(cards, fitted)
+    coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
+    _cohort_extras(run, outcomes, chosen, config)
+    first = next(iter(cards.values()))
+    write_manifest(
+        run,
+        name=name or run.resolve().name,
+        trained_on=first.trained_on,
+        synthetic=first.synthetic,
+        engine=f"PyTorch {torch.__version__.split('+')[0]}",
+        version=__version__,
+        commit=commit(),
+        departures=[*config.departures(), *_stacking_words(stacking)],
+        device=first.device,
+        machine=platform.machine(),
+        seconds=round(sum(card.seconds for card in cards.values()), 1),
+        seeds={f"{plane}_{task}": card.seed for (plane, task), card in cards.items()},
+        stacking=stacking,
+        coefficients=list(coefficients),
+        auc=list(aucs),
+        warnings=list(warnings),
+    )
+    if drop_checkpoints:
+        clear_checkpoints(run)
+    return EnsembleSummary(run, coefficients, aucs, warnings)
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a run.
+
+    Raises
+    ------
+    InputError
+        The folder is no run.
+    """
+    try:
+        return TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{run} is no run: {CONFIG} cannot be read; name a folder that `train --out` wrote") from error
+
+
+def coefficient_records(fitted: Ensemble, source: str) -> list[dict]:
+    """One record a regression: task, planes, intercept and a coefficient for each plane."""
+    return [
+        {
+            "source": source,
+            "task": regression.task.value,
+            "planes": [plane.value for plane in regression.planes],
+            "intercept": float(regression.intercept),
+            "coefficients": {
+                plane.value: float(value)
+                for plane, value in zip(regression.planes, regression.coefficients, strict=True)
+            },
+            "n": int(regression.n),
+        }
+        for regression in fitted.regressions
+    ]
+
+
+def combine(
+    outcomes: Mapping[tuple[Plane, Task], Mapping[Split, Outcome]], fitted: Ensemble | None, split: Split, task: Task
+) -> NDArray[np.float64]:
+    """The ensemble's probabilities ``(n,)`` of a split: the regression over every plane, or the one network's own."""
+    planes = [plane for plane in Plane if (plane, task) in outcomes]
+    columns = {plane: outcomes[plane, task][split].probabilities for plane in planes}
+    if len(planes) == 1 or fitted is None:
+        return columns[planes[0]]
+    return np.asarray(fitted.combine(task, columns), np.float64)
+
+
+def write_scores(
+    run: Path,
+    outcomes: Mapping[tuple[Plane, Task], Mapping[Split, Outcome]],
+    fitted: Ensemble | None,
+    config: TrainConfig,
+) -> None:
+    """``scores/networks.csv`` of every split, and the ensemble's scores and labels of tuning and validation."""
+    rows = [
+        (split.value, exam, plane.value, task.value, repr(float(probability)))
+        for (plane, task), by_split in outcomes.items()
+        for split, outcome in by_split.items()
+        for exam, probability in zip(outcome.exams, outcome.probabilities, strict=True)
+    ]
+    _table(run / "scores" / "networks.csv", ("split", "exam", "plane", "task", "probability"), rows)
+    for split in (Split.TUNING, Split.VALIDATION):
+        scores, labels = [], []
+        for task in config.tasks:
+            if split not in outcomes[config.planes[0], task]:
+                continue
+            first = outcomes[config.planes[0], task][split]
+            for exam, label, value in zip(
+                first.exams, first.labels, combine(outcomes, fitted, split, task), strict=True
+            ):
+                scores.append((exam, task.value, repr(float(value))))
+                labels.append((exam, task.value, int(label)))
+        if scores:
+            _table(run / "scores" / f"{split}_scores.csv", ("exam", "task", "probability"), scores)
+            _table(run / "scores" / f"{split}_labels.csv", ("exam", "task", "label"), labels)
+
+
+def _regressions(outcomes: Mapping, config: TrainConfig) -> dict[str, Ensemble]:
+    if len(config.planes) < 2:
+        return {}
+    labels = {task: outcomes[config.planes[0], task][Split.TRAIN].labels for task in config.tasks}
+    own = {key: by_split[Split.TRAIN].probabilities for key, by_split in outcomes.items()}
+    honest = {key: out_of_fold(by_split[Split.TRAIN], FOLD_SEED) for key, by_split in outcomes.items()}
+    return {
+        "training": fit_ensemble(own, labels),
+        "out-of-fold": fit_ensemble(honest, labels),
+    }
+
+
+def _aucs(outcomes: Mapping, fitted: Mapping[str, Ensemble], config: TrainConfig):
+    """AUC records of every network and of both ensembles, on tuning and validation exams."""
+    for split in (Split.TUNING, Split.VALIDATION):
+        for task in config.tasks:
+            for plane in config.planes:
+                if split in outcomes[plane, task]:
+                    outcome = outcomes[plane, task][split]
+                    yield _auc(split, task, plane.value, outcome.labels, outcome.logits)
+            for source, one in fitted.items():
+                if split in outcomes[config.planes[0], task]:
+                    labels = outcomes[config.planes[0], task][split].labels
+                    yield _auc(split, task, f"ensemble, {source}", labels, combine(outcomes, one, split, task))
+
+
+def _auc(split: Split, task: Task, who: str, labels: NDArray, scores: NDArray) -> dict:
+    positive = int(labels.sum())
+    value = float(roc_auc_score(labels, scores)) if 0 < positive < len(labels) else None
+    return {
+        "split": split.value,
+        "task": task.value,
+        "model": who,
+        "auc": value,
+        "n_pos": positive,
+        "n_neg": len(labels) - positive,
+        "logit_sd": float(np.std(scores)) if who in tuple(Plane) else None,
+    }
+
+
+def _warnings(cards: Mapping[tuple[Plane, Task], NetworkCard], fitted: Mapping[str, Ensemble]) -> tuple[str, ...]:
+    words = [
+        f"The network {plane} {task} is constant (its logit varies by {card.metrics['logit_sd']:.3f} over the tuning "
+        f"exams, below {COLLAPSED}): it says nothing, whatever weight a regression gives it."
+        for (plane, task), card in cards.items()
+        if (card.metrics.get("logit_sd") or 0.0) < COLLAPSED
+    ]
+    for source, one in fitted.items():
+        for regression in one.regressions:
+            if min(regression.coefficients) < 0:
+                words.append(
+                    f"The regression of {regression.task} over {', '.join(regression.planes)} ({source}) has a "
+                    "negative coefficient: a higher probability in that plane lowers the ensemble's."
+                )
+    return tuple(words)
+
+
+def _stacking_words(stacking: str) -> list[str]:
+    if stacking == "training":
+        return []
+    return ["The regressions were fitted on out-of-fold predictions (paper: on the training set's own predictions)."]
+
+
+def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config: TrainConfig) -> None:
+    """What only a phantom cohort can give: the shortcut's AUC and a simulated reader study; needs the data at hand."""
+    note = run / DATA_NOTE
+    cohort = Path(note.read_text(encoding="utf-8").strip()) if note.is_file() else None
+    if cohort is None or not (cohort / "lesions.jsonl").is_file() or set(config.tasks) != set(Task):
+        return
+    if any(Split.VALIDATION not in by_split for by_split in outcomes.values()):
+        return
+    # on demand: a GPU machine that trains on MRNet-v1.0 has neither the phantom nor pydicom
+    from mrnet_core.api.cohort_studies import shortcut, write_reader_study
+
+    write_whole(run / "scores" / "shortcut.json", json.dumps(shortcut(cohort), indent=2, allow_nan=False) + "\n")
+    exams = outcomes[config.planes[0], config.tasks[0]][Split.VALIDATION].exams
+    probabilities = {
+        (exam, task): float(value)
+        for task in config.tasks
+        for exam, value in zip(exams, combine(outcomes, fitted, Split.VALIDATION, task), strict=True)
+    }
+    (run / "readers").mkdir(exist_ok=True)
+    write_reader_study(cohort, probabilities, run / "readers")
+
+
+def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,206 @@
+"""What a training run was asked to do: frozen records, JSON in and out, a hash that names them.
+
+A default is the paper's value (Bien et al. 2018, Methods, "Model") wherever the paper gives one; ``departures`` lists
+in words every field that was set to something else, for the model's card.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from mrnet_core.domain import InputError, Plane, Task
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+INITIALISATIONS = ("imagenet", "random", "cells")
+SCHEDULES = ("constant", "cosine")
+TUNING_SETS = ("valid", "inner")
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """The trunk that is trained on the digital knee's dense labels where no ImageNet weights can be had.
+
+    Nothing of it is the paper's; the choices and their figures stand in LOG.md.
+    """
+
+    steps: int = 3000  # optimiser steps
+    slices: int = 32  # slices a step, of all planes
+    learning_rate: float = 3e-4  # Adam, at its peak
+    warm_up: int = 100  # steps until the peak; a cosine to a twentieth of it follows
+    clip: float = 1.0  # largest norm of the gradient
+    seed: int = 1  # of weights, sampling and augmentation
+    shift_pixels: int = 6  # whole pixels; small enough that the cells' labels stay true
+    gain: float = 0.1  # brightness is scaled by 1 - gain to 1 + gain
+    lesion_share: float = 0.40  # of the slices drawn, those that show a lesion
+    intact_share: float = 0.38  # those that show the structures that tear, intact
+    structure_weight: float = 0.3  # weight of an anatomy channel's loss; a lesion channel's is 1
+    slice_weight: float = 1.0  # weight of the loss of "does this slice show a lesion", through global average pooling
+    detector_weight: float = 1.0  # weight of the loss of the maps that are held to be lesions
+    exam_weight: float = 1.0  # weight of the loss of the three tasks, through pooling and the maximum over a series
+    exam_start: float = 0.3  # share of the steps after which whole exams take part
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "slices"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("learning_rate", "clip"):
+            _above_zero(name, getattr(self, name))
+        for name in ("lesion_share", "intact_share", "exam_start", "gain"):
+            _share(name, getattr(self, name))
+        if self.lesion_share + self.intact_share > 1:
+            raise InputError(
+                f"lesion_share {self.lesion_share} and intact_share {self.intact_share} are more than 1 together"
+            )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run of up to nine networks for each seed."""
+
+    planes: tuple[Plane, ...] = tuple(Plane)  # paper: three
+    tasks: tuple[Task, ...] = tuple(Task)  # paper: three
+    seeds: tuple[int, ...] = (1,)  # paper: one internally, five on the external set
+    epochs: int = 50  # paper: 50
+    exams_per_step: int = 1  # paper: 1
+    rotation_degrees: float = 25.0  # paper: uniform in ±25
+    shift_pixels: float = 25.0  # paper: uniform in ±25, both axes
+    flip: float = 0.5  # paper: horizontal, in half of the cases
+    initialisation: str = "imagenet"  # paper: ImageNet
+    head_first: bool = False  # paper: no; fit the last layer on features of the untouched trunk before epoch 1
+    learning_rate: float = 1e-5  # Adam; the paper does not give it
+    warm_up: int = 100  # steps; the paper does not mention any
+    schedule: str = "constant"  # after the warm-up; the paper does not give it
+    weight_decay: float = 0.0  # the paper does not mention any
+    clip: float = 1.0  # largest norm of the gradient; the paper does not mention any; 0 is off
+    tuning: str = "valid"  # paper: the tuning set chooses the epoch; "inner" takes a part of the training exams
+    inner_share: float = 0.15  # the part of the training exams that chooses the epoch where tuning is "inner"
+    precision: str = "auto"  # float32 master weights always; "auto" is bfloat16 arithmetic where it measures faster
+    side_by_side: int = 0  # networks of a plane that share one process and its pictures; 0: all on a GPU, 1 on CPU
+    trunk: TrunkConfig = field(default_factory=TrunkConfig)  # used where initialisation is "cells"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "planes", tuple(plane for plane in Plane if plane in map(Plane, self.planes)))
+        object.__setattr__(self, "tasks", tuple(task for task in Task if task in map(Task, self.tasks)))
+        object.__setattr__(self, "seeds", tuple(dict.fromkeys(int(seed) for seed in self.seeds)))
+        if not (self.planes and self.tasks and self.seeds):
+            raise InputError("training needs at least one plane, one task and one seed; one of them is empty")
+        if min(self.seeds) < 0:
+            raise InputError(f"a seed is a whole number from 0; got {min(self.seeds)}")
+        _at_least("epochs", self.epochs, 0)
+        _at_least("exams_per_step", self.exams_per_step, 1)
+        _at_least("side_by_side", self.side_by_side, 0)
+        _at_least("warm_up", self.warm_up, 0)
+        _above_zero("learning_rate", self.learning_rate)
+        for name in ("flip", "inner_share"):
+            _share(name, getattr(self, name))
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("initialisation", self.initialisation, INITIALISATIONS)
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("tuning", self.tuning, TUNING_SETS)
+        if self.epochs == 0 and not self.head_first:
+            raise InputError("0 epochs leave the last layer at random; give head_first, or 1 epoch and more")
+
+    def to_json(self) -> str:
+        """The record as JSON text, keys in the order of the fields."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainConfig":
+        """The record of ``to_json``'s text.
+
+        Raises
+        ------
+        InputError
+            No JSON object, an unknown field, or a value that the field does not allow.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"the training configuration is no JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise InputError("the training configuration must be one JSON object")
+        trunk = values.pop("trunk", {})
+        _known(cls, values)
+        _known(TrunkConfig, trunk)
+        try:
+            sequences = {name: tuple(values[name]) for name in ("planes", "tasks", "seeds") if name in values}
+            return cls(**(values | sequences), trunk=TrunkConfig(**trunk))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the training configuration has a value that its field does not allow: {error}"
+            ) from error
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits that name this configuration."""
+        return config_hash(self)
+
+    def departures(self) -> tuple[str, ...]:
+        """One sentence for everything that differs from the paper's protocol, or that the paper leaves open."""
+        words = []
+        for item in fields(self):
+            if item.name in _PAPER_WORDS and getattr(self, item.name) != item.default:
+                words.append(_PAPER_WORDS[item.name].format(value=getattr(self, item.name), paper=item.default))
+        if self.initialisation == "cells":
+            words.append(
+                "Initialisation: a trunk trained on dense labels of synthetic knees, shared by all networks "
+                "(paper: ImageNet)."
+            )
+        elif self.initialisation == "random":
+            words.append("Initialisation: random, He et al. (paper: ImageNet).")
+        if self.head_first:
+            words.append("The last layer was fitted on the initial trunk's features first; this counts as epoch 0.")
+        if self.tuning == "inner":
+            words.append(
+                f"The epoch was chosen on {self.inner_share:.0%} of the training exams (paper: on the tuning set)."
+            )
+        words.append(
+            f"Not given by the paper: Adam, learning rate {self.learning_rate:g}, {self.schedule} after {self.warm_up} "
+            f"steps of warm-up, weight decay {self.weight_decay:g}, gradients clipped at norm {self.clip:g}."
+        )
+        return tuple(words)
+
+
+_PAPER_WORDS = {
+    "epochs": "Epochs: {value} (paper: {paper}).",
+    "exams_per_step": "Exams a step: {value} (paper: {paper}).",
+    "rotation_degrees": "Rotation: within {value:g} degrees (paper: {paper:g}).",
+    "shift_pixels": "Shift: within {value:g} pixels (paper: {paper:g}).",
+    "flip": "Horizontal flip in a share of {value:g} (paper: {paper:g}).",
+}
+
+
+def config_hash(config: Any) -> str:
+    """16 hexadecimal digits of the SHA-256 of a frozen record's fields as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def with_values(config: TrainConfig, **values: Any) -> TrainConfig:
+    """The same record with the values that are not None put in."""
+    return replace(config, **{name: value for name, value in values.items() if value is not None})
+
+
+def _known(cls: type, values: dict) -> None:
+    unknown = sorted(set(values) - {item.name for item in fields(cls)})
+    if unknown:
+        raise InputError(f"the training configuration has unknown fields: {', '.join(unknown)}")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
+
+
+def _above_zero(name: str, value: float) -> None:
+    if not value > 0 or value == float("inf"):
+        raise InputError(f"{name} must be a finite number above 0; got {value!r}")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} must lie between 0 and 1; got {value!r}")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} {value!r} is unknown; choose one of {', '.join(allowed)}")

@@ -1,0 +1,262 @@
+"""The MRNet-v1.0 folder, as Stanford hands it out and as ``phantom --mrnet`` writes it.
+
+``ROOT/{train,valid,test}/{sagittal,coronal,axial}/NNNN.npy`` (uint8 ``(s, 256, 256)``, intensities standardised) and
+``ROOT/{train,valid,test}-{abnormal,acl,meniscus}.csv`` (no header, ``NNNN,label``; CRLF and a missing final newline are
+met in some copies). ``valid`` is the paper's *tuning* set: a figure from it is a tuning figure. ``test`` exists in
+phantom cohorts only. MRNet-v1.0 carries no patient ids, so the separation of patients cannot be checked in it.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrnet_core.domain import MODEL_SIZE, DatasetError, Plane, Split, Task
+
+ID_WIDTH = 4
+"""Digits of an exam id; tables that lost the leading zeros are read all the same."""
+SHOWN = 5
+"""How many problems of one kind a message names."""
+FEWEST_SLICES, MOST_SLICES = 3, 120
+"""A series outside is no knee series (MRNet-v1.0 has 17 to 61 slices; small phantoms 8 and more)."""
+
+
+@dataclass(frozen=True)
+class MRNetFolder:
+    """A checked folder. ``exams``: ids by split, in order; ``labels``: by split and task, 0 or 1 in that order."""
+
+    root: Path
+    planes: tuple[Plane, ...]
+    tasks: tuple[Task, ...]
+    exams: Mapping[Split, tuple[str, ...]]
+    labels: Mapping[tuple[Split, Task], NDArray[np.int8]]
+
+    @classmethod
+    def open(
+        cls, root: Path, planes: Sequence[Plane] = tuple(Plane), tasks: Sequence[Task] = tuple(Task)
+    ) -> "MRNetFolder":
+        """Read the labels and check every file's header.
+
+        Raises
+        ------
+        DatasetError
+            No such folder, or anything in it that breaks the format; up to five of each problem are named.
+        """
+        root = Path(root)
+        if not root.is_dir():
+            raise DatasetError(
+                f"{root} is not a folder: name an MRNet-v1.0 folder, or one that `phantom --mrnet` wrote"
+            )
+        exams: dict[Split, tuple[str, ...]] = {}
+        labels: dict[tuple[Split, Task], NDArray[np.int8]] = {}
+        problems: list[str] = []
+        for split in Split:
+            if split is Split.VALIDATION and not (root / split.folder).is_dir():
+                continue
+            tables = {task: read_labels(root / f"{split.folder}-{task}.csv") for task in tasks}
+            exams[split], found = _agree(tables, split)
+            problems += found
+            for task, table in tables.items():
+                labels[split, task] = np.array([table.get(exam, 0) for exam in exams[split]], np.int8)
+            problems += _contradictions(exams[split], {task: labels[split, task] for task in tasks}, split)
+            for plane in planes:
+                problems += _check_files(root / split.folder / plane.value, exams[split])
+        if not problems:
+            problems += _one_sided(labels, tuple(tasks))
+        if problems:
+            raise DatasetError(f"{root}: " + "; ".join(problems))
+        return cls(root, tuple(planes), tuple(tasks), MappingProxyType(exams), MappingProxyType(labels))
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits at hand."""
+        return tuple(self.exams)
+
+    @property
+    def synthetic(self) -> bool:
+        """True for a phantom cohort: only those carry ``exams.csv``, lesions or cell labels beside the series."""
+        return any((self.root / name).exists() for name in ("exams.csv", "lesions.jsonl", "cells"))
+
+    @property
+    def has_cells(self) -> bool:
+        """True where dense labels for a trunk are there (phantom cohorts)."""
+        return (self.root / "cells" / "channels.json").is_file()
+
+    def path(self, split: Split, plane: Plane, exam: str) -> Path:
+        """The file of one series."""
+        return self.root / split.folder / plane.value / f"{exam}.npy"
+
+    def series(self, split: Split, plane: Plane, exam: str) -> NDArray[np.uint8]:
+        """One series, ``(s, 256, 256)`` uint8.
+
+        Raises
+        ------
+        DatasetError
+            It cannot be read, or is empty of contrast.
+        """
+        path = self.path(split, plane, exam)
+        try:
+            pixels = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DatasetError(f"{path} cannot be read as an npy series: {error}") from error
+        low, high = int(pixels.min()), int(pixels.max())
+        if high - low < 16:
+            raise DatasetError(
+                f"{path} holds values from {low} to {high} only; a standardised series uses the range 0 to 255"
+            )
+        return pixels
+
+    def label_matrix(self, split: Split) -> NDArray[np.int8]:
+        """Labels ``(exams, tasks)`` of a split, in the order of ``tasks``."""
+        return np.stack([self.labels[split, task] for task in self.tasks], axis=1)
+
+    def channels(self) -> tuple[str, ...]:
+        """Names of the dense labels' channels.
+
+        Raises
+        ------
+        DatasetError
+            The folder has no dense labels, or their names cannot be read.
+        """
+        path = self.root / "cells" / "channels.json"
+        try:
+            return tuple(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, json.JSONDecodeError) as error:
+            raise DatasetError(
+                f"{path} cannot be read ({error}): dense labels come with `phantom OUT --mrnet`; "
+                "train without `--trunk cells` on other folders"
+            ) from error
+
+    def cells(self, split: Split, plane: Plane, exam: str, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """Dense labels ``(s, C, 7, 7)`` of one series; ``shape`` is the ``(s, C)`` expected.
+
+        Raises
+        ------
+        DatasetError
+            Not there, not readable, or of another shape.
+        """
+        for path in (
+            self.root / "cells" / plane.value / f"{exam}.npz",
+            self.root / "cells" / split.folder / plane.value / f"{exam}.npz",
+        ):
+            if path.is_file():
+                break
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                cells = file["cells"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DatasetError(f"{path} cannot be read as dense labels: {error}") from error
+        if cells.shape != (*shape, 7, 7):
+            raise DatasetError(f"{path} holds {cells.shape}; its series and channels call for {(*shape, 7, 7)}")
+        return cells
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """One label table: exam id to 0 or 1, in the file's order.
+
+    Raises
+    ------
+    DatasetError
+        No such file, a row that is not ``id,0`` or ``id,1``, or an exam named twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error}; labels stand in one CSV for each split and task"
+        ) from error
+    table: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        match = re.fullmatch(r'\s*"?([\w.-]+)"?\s*,\s*"?([01])(?:\.0)?"?\s*', line)
+        if match is None:
+            raise DatasetError(f"{path} row {number} is {line.strip()!r}; a row is an exam id, a comma and 0 or 1")
+        exam = match[1].zfill(ID_WIDTH)
+        if exam in table:
+            raise DatasetError(f"{path} row {number} names exam {exam} a second time; one row an exam")
+        table[exam] = int(match[2])
+    if not table:
+        raise DatasetError(f"{path} holds no label; a row is an exam id, a comma and 0 or 1")
+    return table
+
+
+def _agree(tables: Mapping[Task, Mapping[str, int]], split: Split) -> tuple[tuple[str, ...], list[str]]:
+    """Exams of a split, and where the tasks' tables name different ones."""
+    named = sorted(set().union(*tables.values()))
+    problems = []
+    for task, table in tables.items():
+        missing = [exam for exam in named if exam not in table]
+        if missing:
+            problems.append(f"{split.folder}-{task}.csv lacks exams that another table names: {_some(missing)}")
+    return tuple(named), problems
+
+
+def _contradictions(exams: tuple[str, ...], labels: Mapping[Task, NDArray], split: Split) -> list[str]:
+    if Task.ABNORMAL not in labels:
+        return []
+    torn = np.zeros(len(exams), bool)
+    for task in (Task.ACL, Task.MENISCUS):
+        torn |= labels.get(task, np.zeros(len(exams))) == 1
+    wrong = [exam for exam, bad in zip(exams, torn & (labels[Task.ABNORMAL] == 0), strict=True) if bad]
+    return [f"{split.folder}: a tear in an exam labelled normal: {_some(wrong)}"] if wrong else []
+
+
+def _check_files(folder: Path, exams: tuple[str, ...]) -> list[str]:
+    """Missing and extra files of one plane, and headers that are not uint8 ``(s, 256, 256)``."""
+    where = f"{folder.parent.name}/{folder.name}"
+    if not folder.is_dir():
+        return [f"{where} is missing: one folder a plane (leave a plane out with --planes)"]
+    found = {path.stem for path in folder.glob("*.npy")}
+    problems = []
+    if missing := sorted(set(exams) - found):
+        problems.append(f"{where} lacks labelled exams: {_some(missing)}")
+    if extra := sorted(found - set(exams)):
+        problems.append(f"{where} holds exams without a label: {_some(extra)}")
+    wrong = []
+    for exam in sorted(set(exams) & found):
+        word = _header(folder / f"{exam}.npy")
+        if word:
+            wrong.append(f"{exam} ({word})")
+    if wrong:
+        problems.append(
+            f"{where} must hold uint8 (s, {MODEL_SIZE}, {MODEL_SIZE}) with s from {FEWEST_SLICES} to {MOST_SLICES}; "
+            f"not so: {_some(wrong)}"
+        )
+    return problems
+
+
+def _header(path: Path) -> str:
+    """What is wrong with an npy header, in words; "" where nothing is."""
+    try:
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return "not a readable npy array"
+    if (
+        pixels.dtype != np.uint8
+        or pixels.ndim != 3
+        or pixels.shape[1:] != (MODEL_SIZE, MODEL_SIZE)
+        or not FEWEST_SLICES <= pixels.shape[0] <= MOST_SLICES
+    ):
+        return f"{pixels.dtype} {pixels.shape}"
+    return ""
+
+
+def _one_sided(labels: Mapping[tuple[Split, Task], NDArray], tasks: tuple[Task, ...]) -> list[str]:
+    problems = []
+    for split in (Split.TRAIN, Split.TUNING):
+        for task in tasks:
+            positive, n = int(labels[split, task].sum()), len(labels[split, task])
+            if positive in (0, n):
+                problems.append(f"{split.folder}-{task}.csv has {positive} positives of {n}; both labels are needed")
+    return problems
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more

@@ -1,0 +1,53 @@
+"""The arithmetic of a device: bfloat16 under autocast where it is native, float32 master weights always."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from mrnet_core.config import TrainConfig
+from mrnet_core.domain import InstallationError
+
+
+def choose_device(word: str | None) -> torch.device:
+    """``cpu``, ``cuda``, ``cuda:1``; None takes a GPU where there is one.
+
+    Raises
+    ------
+    InstallationError
+        A GPU was asked for and none is there.
+    """
+    if word is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(word)
+    except RuntimeError as error:
+        raise InstallationError(f"device {word!r} is unknown; give cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InstallationError("no CUDA device is at hand: train with --device cpu, or on a machine with a GPU")
+    if device.type not in ("cpu", "cuda"):
+        raise InstallationError(f"device {word!r} is not supported; give cpu or cuda")
+    return device
+
+
+def resolve_precision(word: str, device: torch.device) -> str:
+    """``auto`` as ``bfloat16`` or ``float32``: bfloat16 where the processor has instructions for it."""
+    if word != "auto":
+        return word
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    # Without the instructions oneDNN emulates bfloat16 and is slower than float32.
+    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def autocast(config: TrainConfig, device: torch.device) -> AbstractContextManager:
+    """The context for a forward pass; ``config.precision`` must be resolved."""
+    if config.precision == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, for cards."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"

@@ -1,0 +1,64 @@
+"""The history of a network: one JSON object an epoch, in ``RUN/history/<plane>_<task>_seed<k>.jsonl``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mrnet_core.store import write_whole
+
+FOLDER = "history"
+
+
+def record(
+    network: Any, epoch: int, train_loss: float, found: dict[str, float | None], seconds: float, speed: float
+) -> dict[str, Any]:
+    """One epoch. ``found``: loss, AUC and spread of the logit on the exams that choose the epoch."""
+    return {
+        "plane": network.plane.value,
+        "task": network.task.value,
+        "seed": network.seed,
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "tuning_loss": found["loss"],
+        "tuning_auc": found["auc"],
+        "logit_sd": found["logit_sd"],
+        "seconds": round(seconds, 3),
+        "exams_per_second": round(speed, 3),
+        "chosen": False,
+    }
+
+
+def write(run: Path, name: str, records: list[dict[str, Any]], chosen: int) -> None:
+    """Write the whole history so far; ``chosen`` is the epoch of lowest tuning loss."""
+    lines = [json.dumps(one | {"chosen": one["epoch"] == chosen}, allow_nan=False) for one in records]
+    write_whole(run / FOLDER / f"{name}.jsonl", "\n".join(lines) + "\n")
+
+
+def read(run: Path) -> list[dict[str, Any]]:
+    """Every epoch of every network so far, in the order of the files' names; an empty list where none began."""
+    return [
+        json.loads(line)
+        for path in sorted((run / FOLDER).glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
+
+
+def write_tensorboard(run: Path) -> bool:
+    """Write the history for TensorBoard under ``RUN/checkpoints/tensorboard``; False where TensorBoard is absent."""
+    try:
+        # on demand: no part of the requirements, and slow to import
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return False
+    for path in sorted((run / FOLDER).glob("*.jsonl")):
+        target = run / "checkpoints" / "tensorboard" / path.stem
+        for old in target.glob("events.*"):
+            old.unlink()
+        with SummaryWriter(str(target)) as writer:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                one = json.loads(line)
+                for key in ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "exams_per_second"):
+                    if one[key] is not None:
+                        writer.add_scalar(key, one[key], one["epoch"])
+    return True

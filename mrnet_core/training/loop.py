@@ -1,0 +1,284 @@
+"""One job: the networks of one plane and seed, exam by exam, as in the paper.
+
+The tasks of a plane see the same exams in the same order under the same transforms, so one augmented series feeds all
+of them; each has its own weights and optimiser, and is the same network whichever others run beside it. Everything
+random in an epoch comes from (seed, plane, epoch) alone: a run that was killed goes on as if it had not been.
+
+Convention: ``epoch`` 0 is the network before the first pass, ``epoch`` e after e passes.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mrnet_core.config import TrainConfig, config_hash, with_values
+from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.models import MRNet, fold_first_convolution, initialise
+from mrnet_core.training import augment, history
+from mrnet_core.training.data import PlaneSet, class_weights, load_set, mean_and_sd, training_sets
+from mrnet_core.training.head import choose_head, put_into
+from mrnet_core.training.network import (
+    Network,
+    judge,
+    keep_best,
+    make_optimiser,
+    network_name,
+    pooled,
+    step,
+)
+from mrnet_core.training.outcome import FeatureCache, finished, write_outcome
+from mrnet_core.training.state import load_state, save_state
+
+REPORT_SECONDS = 2.0
+"""How often an epoch that is going on is reported."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Networks of one plane and seed that are trained side by side."""
+
+    plane: Plane
+    tasks: tuple[Task, ...]
+    seed: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The networks' names."""
+        return tuple(network_name(self.plane, task, self.seed) for task in self.tasks)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how a job runs. ``config.precision`` is resolved; ``threads``: of torch on the CPU, 0 leaves them."""
+
+    data: Path
+    run: Path
+    config: TrainConfig
+    device: str
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a job reports: ``exams`` of ``of`` passed in ``epoch``; ``record`` once the epoch is over."""
+
+    network: str
+    epoch: int
+    exams: int
+    of: int
+    record: dict[str, Any] | None = None
+    words: str = ""
+
+
+Report = Callable[[Event], None]
+
+
+def run_job(job: Job, setting: Setting, report: Report) -> None:
+    """Train a job's networks to the last epoch, saving each after every epoch, then write what they say of every exam.
+
+    Raises
+    ------
+    InputError
+        The data is at fault, the disk is full, or the checkpoints belong to another run.
+    """
+    if setting.threads:
+        torch.set_num_threads(setting.threads)
+    job = Job(
+        job.plane, tuple(task for task in job.tasks if not finished(setting.run, job.plane, task, job.seed)), job.seed
+    )
+    if not job.tasks:
+        return
+    config, device = setting.config, torch.device(setting.device)
+    folder = MRNetFolder.open(setting.data, (job.plane,), config.tasks)
+    training, tuning = training_sets(
+        folder, job.plane, device, config.inner_share if config.tuning == "inner" else None
+    )
+    networks = [begin(job, task, setting, training) for task in job.tasks]
+    if config.head_first and any(network.epoch == 0 and not network.history for network in networks):
+        fit_heads(networks, training, tuning, setting, report)
+    for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
+        behind = [network for network in networks if network.epoch < epoch]
+        began = time.monotonic()
+        losses = train_epoch(behind, training, epoch, config, report)
+        spent = time.monotonic() - began
+        for network, loss in zip(behind, losses, strict=True):
+            close_epoch(
+                network,
+                epoch,
+                loss,
+                judge(network, pooled(network.model, tuning, config), tuning),
+                len(training) / spent,
+                spent,
+            )
+            save(network, setting, training)
+            report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
+    everything = {Split.TRAIN: training, Split.TUNING: tuning}
+    if config.tuning == "inner":
+        everything = {split: load_set(folder, split, job.plane, device) for split in (Split.TRAIN, Split.TUNING)}
+    if Split.VALIDATION in folder.splits:
+        everything[Split.VALIDATION] = load_set(folder, Split.VALIDATION, job.plane, device)
+    cache = FeatureCache()
+    for network in networks:
+        report(Event(network.name, network.epoch, 0, 0, words="scoring every exam"))
+        write_outcome(network, everything, setting.run, folder, config, cache)
+
+
+def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network:
+    """A network at its beginning, or as its checkpoint left it."""
+    config, device = setting.config, torch.device(setting.device)
+    name = network_name(job.plane, task, job.seed)
+    model, words = first_model(config, setting.run, job, task)
+    mean, sd = _brightness(model, training)
+    model.mean.fill_(mean)
+    model.sd.fill_(sd)
+    model = model.to(device, memory_format=torch.channels_last).train()
+    network = Network(
+        name,
+        job.plane,
+        task,
+        job.seed,
+        words,
+        model,
+        make_optimiser(model, config, device),
+        class_weights(training.label(task)),
+    )
+    state = load_state(checkpoint(setting.run, name), device)
+    if state is None:
+        return network
+    if state["identity"] != identity(config, training):
+        raise InputError(
+            f"{checkpoint(setting.run, name)} belongs to other data or settings; give another --out, or the settings "
+            f"of {setting.run / 'config.json'}"
+        )
+    model.load_state_dict(state["model"])
+    network.optimiser.load_state_dict(state["optimiser"])
+    for name in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init"):
+        setattr(network, name, state[name])
+    return network
+
+
+def first_model(config: TrainConfig, run: Path, job: Job, task: Task) -> tuple[MRNet, str]:
+    """Weights to start from, with their words for the card; the last layer is random, from (seed, plane, task)."""
+    seed = int(
+        np.random.SeedSequence([job.seed, list(Plane).index(job.plane), list(Task).index(task)]).generate_state(1)[0]
+    )
+    if config.initialisation == "imagenet":
+        return initialise("imagenet", seed)
+    model, words = initialise("random", seed)
+    model = fold_first_convolution(model)
+    if config.initialisation == "cells":
+        state = load_state(trunk_path(run), torch.device("cpu"))
+        if state is None:
+            raise InputError(f"{trunk_path(run)} is missing: the trunk is trained first (`train --trunk cells`)")
+        model.features.load_state_dict(state["parts"]["features"])
+        index = state["planes"].index(job.plane.value)
+        model.mean.fill_(state["mean"][index])
+        model.sd.fill_(state["sd"][index])
+        words = f"trunk trained on dense labels of synthetic knees, {state['step']} steps"
+    return model, words
+
+
+def _brightness(model: MRNet, training: PlaneSet) -> tuple[float, float]:
+    """A trunk's own mean and deviation; those of the training pictures where the network has none."""
+    if float(model.sd) != 1.0:
+        return float(model.mean), float(model.sd)
+    return mean_and_sd(training)
+
+
+def fit_heads(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setting: Setting, report: Report) -> None:
+    """Fit every network's last layer on the features of the trunk they share; this is epoch 0."""
+    config, began = setting.config, time.monotonic()
+    report(Event(networks[0].name, 0, 0, len(training), words="features of the trunk"))
+    model = networks[0].model
+    features, held_out = pooled(model, training, config), pooled(model, tuning, config)
+    for network in networks:
+        if network.epoch or network.history:
+            continue
+        head = choose_head(
+            (features.numpy(), training.label(network.task).numpy()),
+            (held_out.numpy(), tuning.label(network.task).numpy()),
+            network.weights,
+        )
+        put_into(head, network.model.classifier)
+        network.init += f"; last layer fitted on its features (C {head.strength:g})"
+        spent = (time.monotonic() - began) / len(networks)
+        before = judge(network, features, training)
+        close_epoch(network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent)
+        save(network, setting, training)
+        report(Event(network.name, 0, len(training), len(training), network.history[-1]))
+
+
+def train_epoch(
+    networks: list[Network], training: PlaneSet, epoch: int, config: TrainConfig, report: Report
+) -> list[float]:
+    """One pass of every network through the training exams; returns each one's mean loss."""
+    generator = np.random.default_rng([networks[0].seed, list(Plane).index(training.plane), epoch])
+    order = generator.permutation(len(training))
+    steps = config.epochs * -(-len(order) // config.exams_per_step)
+    totals = [torch.zeros((), device=training.pictures.device) for _ in networks]
+    said = time.monotonic()
+    for first in range(0, len(order), config.exams_per_step):
+        exams = order[first : first + config.exams_per_step]
+        pictures = [augment.apply(training.stack(exam), augment.draw(generator, config)) for exam in exams]
+        for place, network in enumerate(networks):
+            labels = training.label(network.task)[exams].tolist()
+            totals[place] += step(network, pictures, labels, config, steps) * len(exams)
+        if time.monotonic() - said > REPORT_SECONDS:
+            said = time.monotonic()
+            for network in networks:
+                report(Event(network.name, epoch, first + len(exams), len(order)))
+    return [float(total) / len(order) for total in totals]
+
+
+def close_epoch(
+    network: Network, epoch: int, train_loss: float, found: dict[str, float | None], speed: float, seconds: float
+) -> None:
+    """Enter an epoch into the history, and keep its weights where its tuning loss is the lowest so far.
+
+    Raises
+    ------
+    InputError
+        The loss is no longer a finite number.
+    """
+    if not np.isfinite([train_loss, found["loss"]]).all():
+        raise InputError(f"{network.name}: the loss became {train_loss} in epoch {epoch}; lower learning_rate")
+    network.epoch = epoch
+    network.history.append(history.record(network, epoch, train_loss, found, seconds, speed))
+    keep_best(network, epoch, found["loss"])
+
+
+def save(network: Network, setting: Setting, training: PlaneSet) -> None:
+    """Checkpoint and history, each whole or not at all."""
+    state = {
+        "identity": identity(setting.config, training),
+        "model": network.model.state_dict(),
+        "optimiser": network.optimiser.state_dict(),
+        **{
+            name: getattr(network, name)
+            for name in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init")
+        },
+    }
+    save_state(checkpoint(setting.run, network.name), state)
+    history.write(setting.run, network.name, network.history, network.best_epoch)
+
+
+def identity(config: TrainConfig, training: PlaneSet) -> str:
+    """What a checkpoint belongs to: the data, and every setting that changes a network's weights."""
+    same = with_values(config, planes=tuple(Plane), tasks=tuple(Task), seeds=(0,), side_by_side=0)
+    return f"{config_hash(same)} {training.digest}"
+
+
+def checkpoint(run: Path, name: str) -> Path:
+    """Where a network's state is kept."""
+    return run / "checkpoints" / f"{name}.pt"
+
+
+def trunk_path(run: Path) -> Path:
+    """Where the trunk's state is kept."""
+    return run / "checkpoints" / "trunk.pt"

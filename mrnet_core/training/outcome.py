@@ -1,0 +1,177 @@
+"""What a finished network says of every exam, kept until the regressions are fitted.
+
+``RUN/checkpoints/<name>.npz``: for each split ``exams``, ``labels`` (of the network's task), ``features`` (what the
+last layer sees) and ``logits``. They come from the weights as they are shipped (float16). Tuning and validation exams
+are computed in float32, as serving does; training exams, which only the regressions see, in the run's arithmetic.
+"""
+
+import hashlib
+import io
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mrnet_core import __version__
+from mrnet_core.config import TrainConfig, with_values
+from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.domain import ArtifactError, Plane, Split, Task
+from mrnet_core.models import NetworkCard, load_network, save_network
+from mrnet_core.store import ROOT, write_whole
+from mrnet_core.training.arithmetic import describe
+from mrnet_core.training.data import PlaneSet
+from mrnet_core.training.network import COLLAPSED, Network, logits_of, network_name, pooled
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One split of one network: ids, labels ``(n,)``, features ``(n, 256)``, logits ``(n,)``."""
+
+    exams: tuple[str, ...]
+    labels: NDArray[np.int8]
+    features: NDArray[np.float32]
+    logits: NDArray[np.float64]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """``(n,)``."""
+        return 1 / (1 + np.exp(-self.logits))
+
+
+def finished(run: Path, plane: Plane, task: Task, seed: int) -> bool:
+    """True when the network's outcome is written: nothing is left to do for it."""
+    return outcome_path(run, network_name(plane, task, seed)).is_file()
+
+
+def outcome_path(run: Path, name: str) -> Path:
+    """Where a network's outcome is kept."""
+    return run / "checkpoints" / f"{name}.npz"
+
+
+def weights_path(run: Path, name: str) -> Path:
+    """Where the weights of one seed are kept until the best seed is known."""
+    return run / "checkpoints" / f"{name}.safetensors"
+
+
+class FeatureCache:
+    """Pooled features of networks that share their convolutions: those whose chosen epoch is 0 share the trunk's."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Split], Tensor] = {}
+
+    def features(self, model: torch.nn.Module, data: PlaneSet, config: TrainConfig) -> Tensor:
+        """``pooled`` of ``data``, computed once for equal convolutions."""
+        digest = hashlib.sha256()
+        for name, value in model.features.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        key = (digest.hexdigest(), data.split)
+        if key not in self._kept:
+            self._kept[key] = pooled(model, data, config)
+        return self._kept[key]
+
+
+def write_outcome(
+    network: Network,
+    sets: Mapping[Split, PlaneSet],
+    run: Path,
+    folder: MRNetFolder,
+    config: TrainConfig,
+    cache: FeatureCache,
+) -> None:
+    """Save the chosen epoch's weights with their card, then what they say of every exam."""
+    device = next(iter(sets.values())).pictures.device
+    network.model.load_state_dict(network.best_state)
+    save_network(
+        weights_path(run, network.name), network.model, card(network, folder, config, sets[Split.TRAIN], device)
+    )
+    model, _ = load_network(weights_path(run, network.name))
+    model = model.to(device, memory_format=torch.channels_last)
+    arrays: dict[str, NDArray] = {}
+    for split, data in sets.items():
+        exact = config if split is Split.TRAIN else with_values(config, precision="float32")
+        features = cache.features(model, data, exact)
+        arrays[f"{split}_exams"] = np.array(data.exams)
+        arrays[f"{split}_labels"] = data.label(network.task).numpy().astype(np.int8)
+        arrays[f"{split}_features"] = features.numpy()
+        arrays[f"{split}_logits"] = logits_of(model, features)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_whole(outcome_path(run, network.name), buffer.getvalue())
+
+
+def read_outcome(run: Path, name: str) -> dict[Split, Outcome]:
+    """What a finished network said, by split.
+
+    Raises
+    ------
+    ArtifactError
+        Not there, or damaged.
+    """
+    path = outcome_path(run, name)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {
+                split: Outcome(
+                    tuple(str(exam) for exam in file[f"{split}_exams"]),
+                    file[f"{split}_labels"],
+                    file[f"{split}_features"],
+                    file[f"{split}_logits"],
+                )
+                for split in Split
+                if f"{split}_exams" in file
+            }
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(
+            f"{path} is missing or damaged ({error}): `train --resume` finishes the networks that lack it"
+        ) from error
+
+
+def card(
+    network: Network, folder: MRNetFolder, config: TrainConfig, training: PlaneSet, device: torch.device
+) -> NetworkCard:
+    """The card of a network's chosen epoch."""
+    chosen = next(one for one in network.history if one["epoch"] == network.best_epoch)
+    departures = list(config.departures())
+    if not folder.synthetic:
+        departures.append("MRNet-v1.0 carries no patient ids: that no patient is in two sets cannot be checked.")
+    if (chosen["logit_sd"] or 0) < COLLAPSED:
+        departures.append(
+            f"This network is constant: its logit varies by {chosen['logit_sd']:.3f} over the tuning exams."
+        )
+    return NetworkCard(
+        plane=network.plane,
+        task=network.task,
+        trained_on=f"{'synthetic knees' if folder.synthetic else 'MRNet-v1.0 layout'}, {len(training)} training exams",
+        synthetic=folder.synthetic,
+        init=network.init,
+        data_hash=training.digest,
+        config_hash=config.hash,
+        seed=network.seed,
+        epoch=network.best_epoch,
+        metrics={key: chosen[key] for key in ("train_loss", "tuning_loss", "tuning_auc", "logit_sd")},
+        mean=float(network.model.mean),
+        sd=float(network.model.sd),
+        departures=tuple(departures),
+        commit=commit(),
+        device=f"{describe(device)}, {platform.machine()}, {config.precision}",
+        seconds=round(sum(one["seconds"] for one in network.history), 1),
+        version=__version__,
+    )
+
+
+def commit() -> str:
+    """The commit of this checkout; "" where there is none."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

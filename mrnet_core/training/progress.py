@@ -1,0 +1,90 @@
+"""One display of a run: on a terminal a table that is redrawn, elsewhere a line for each epoch."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from mrnet_core.training.loop import Event
+from mrnet_core.training.network import COLLAPSED
+
+
+class Display:
+    """Draws events; ``epochs``: of the run, ``networks``: the names of all of them."""
+
+    def __init__(self, networks: Sequence[str], epochs: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._epochs = epochs
+        self._last: dict[str, Event] = {}
+        self._records: dict[str, dict] = {}
+        self._names = list(networks)
+        self._drawn = 0
+        self._began = time.monotonic()
+        self._passed = 0.0
+        self._to_pass = float(len(self._names) * epochs)
+
+    def say(self, words: str) -> None:
+        """A line about something that is no network: the trunk, the regressions."""
+        self._clear()
+        print(words, file=self._stream, flush=True)
+        self._draw()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event and draw."""
+        if event.network not in self._names:
+            self._names.append(event.network)
+        before = self._share(self._last.get(event.network))
+        self._last[event.network] = event
+        if before is not None:
+            self._passed += max(0.0, (self._share(event) or before) - before)
+        if event.record is not None:
+            self._records[event.network] = event.record
+        if self._live:
+            self._clear()
+            self._draw()
+        elif event.record is not None:
+            print(self._line(event.network), file=self._stream, flush=True)
+
+    def _share(self, event: Event | None) -> float | None:
+        """Epochs passed by a network, with the share of the one that is going on."""
+        if event is None:
+            return None
+        if event.record is not None or not event.of:
+            return float(event.epoch)
+        return max(0, event.epoch - 1) + event.exams / event.of
+
+    def _line(self, name: str) -> str:
+        event, record = self._last.get(name), self._records.get(name)
+        if record is None:
+            return f"{name:<26} {event.words if event and event.words else 'begins' if event else 'waits'}"
+        auc = "undefined" if record["tuning_auc"] is None else f"{record['tuning_auc']:.3f}"
+        collapsed = "  COLLAPSED to a constant" if record["logit_sd"] < COLLAPSED else ""
+        doing = f"  {event.words}" if event and event.words else ""
+        return (
+            f"{name:<26} epoch {record['epoch']:>2} of {self._epochs}  train loss {record['train_loss']:.3f}  "
+            f"tuning loss {record['tuning_loss']:.3f}  AUC {auc}  {record['exams_per_second']:.1f} exams/s"
+            f"{collapsed}{doing}"
+        )
+
+    def _left(self) -> str:
+        known = sum(self._share(event) or 0.0 for event in self._last.values())
+        spent = time.monotonic() - self._began
+        if self._passed < 0.05:
+            return "time left unknown yet"
+        return f"about {(self._to_pass - known) * spent / self._passed / 60:.0f} min left"
+
+    def _draw(self) -> None:
+        if not self._live or not self._last:
+            return
+        width = shutil.get_terminal_size().columns - 1
+        lines = [*(self._line(name)[:width] for name in self._names), self._left()[:width]]
+        self._stream.write("\n".join(lines) + "\n")
+        self._stream.flush()
+        self._drawn = len(lines)
+
+    def _clear(self) -> None:
+        if self._drawn:
+            self._stream.write(f"\033[{self._drawn}A\033[J")
+            self._drawn = 0

@@ -1,0 +1,217 @@
+"""A whole run: the folder checked, the trunk where one is asked for, every network and seed, the best seed's weights.
+
+Networks and seeds are independent jobs. ``run_local`` runs them here, one after another or in several processes;
+``ray_engine.run_ray`` hands the same jobs to Ray. Both write the same files.
+"""
+
+import multiprocessing
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty
+
+import numpy as np
+import torch
+
+from mrnet_core.config import TrainConfig, with_values
+from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.models import card_path, load_network
+from mrnet_core.preprocess import Landmarks, fit_landmarks
+from mrnet_core.store import write_whole
+from mrnet_core.training import history
+from mrnet_core.training.arithmetic import choose_device, resolve_precision
+from mrnet_core.training.cells import load_cells
+from mrnet_core.training.loop import Event, Job, Report, Setting, run_job, trunk_path
+from mrnet_core.training.network import network_name
+from mrnet_core.training.outcome import finished, weights_path
+from mrnet_core.training.state import load_state
+from mrnet_core.training.trunk import train_trunk
+
+CONFIG = "config.json"
+LANDMARK_EXAMS = 200
+"""Training exams whose standardised series set the landmarks where the data folder brings none."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where jobs run: ``kind`` local or ray; ``workers``: processes (0: one here); ``address``: of a Ray cluster."""
+
+    kind: str = "local"
+    workers: int = 0
+    address: str | None = None
+
+
+def prepare_run(
+    data: Path, run: Path, config: TrainConfig, device: str | None, resume: bool
+) -> tuple[Setting, MRNetFolder]:
+    """Check the data folder, begin RUN or go on with it; nothing is trained yet.
+
+    Raises
+    ------
+    InputError
+        The data folder breaks its format, RUN holds another run, or RUN exists and ``resume`` is off.
+    """
+    where = choose_device(device)
+    config = with_values(config, precision=resolve_precision(config.precision, where))
+    folder = MRNetFolder.open(data, config.planes, config.tasks)
+    run = Path(run)
+    if (run / CONFIG).is_file():
+        if not resume:
+            raise InputError(f"{run} holds a run already: give --resume to go on with it, or another --out")
+        config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
+    elif run.is_dir() and any(run.iterdir()):
+        raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
+    write_whole(run / CONFIG, config.to_json())
+    _keep_landmarks(folder, run)
+    return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
+
+
+def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
+    """The configuration to go on with: the kept one, with planes, tasks and seeds added."""
+    free = ("planes", "tasks", "seeds", "side_by_side")
+    loose = {name: getattr(kept, name) for name in free}
+    differing = [
+        name
+        for name in kept.__dataclass_fields__
+        if name not in free and getattr(kept, name) != getattr(replace(asked, **loose), name)
+    ]
+    if differing:
+        raise InputError(
+            f"{run} was begun with another {', '.join(differing)} (see {run / CONFIG}); go on with the same, "
+            "or give another --out"
+        )
+    together = {name: tuple(dict.fromkeys((*getattr(kept, name), *getattr(asked, name)))) for name in free[:3]}
+    return replace(kept, **together, side_by_side=asked.side_by_side)
+
+
+def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str], None]) -> None:
+    """Train the trunk where the run starts from one and it is not finished."""
+    if setting.config.initialisation != "cells":
+        return
+    state = load_state(trunk_path(setting.run), torch.device("cpu"))
+    if state is not None and state["step"] >= setting.config.trunk.steps:
+        return
+    device = torch.device(setting.device)
+    report("trunk: reading series and dense labels")
+    training = load_cells(folder, Split.TRAIN, setting.config.planes, device)
+    tuning = load_cells(folder, Split.TUNING, setting.config.planes, device)
+    train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)
+
+
+def plan_jobs(config: TrainConfig, device: str) -> tuple[Job, ...]:
+    """The jobs of a run: a plane's tasks together, or in groups of ``config.side_by_side``."""
+    together = config.side_by_side or len(config.tasks)
+    return tuple(
+        Job(plane, config.tasks[first : first + together], seed)
+        for seed in config.seeds
+        for plane in config.planes
+        for first in range(0, len(config.tasks), together)
+    )
+
+
+def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: int = 0) -> None:
+    """Run jobs here: one after another in this process, or side by side in ``workers`` processes."""
+    if workers <= 1:
+        for job in jobs:
+            run_job(job, setting, report)
+        return
+    context = multiprocessing.get_context("spawn")
+    events = context.Queue()
+    threads = max(1, torch.get_num_threads() // workers)
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(events,)) as pool:
+        waiting = {
+            pool.submit(_run_in_worker, job, replace(setting, threads=threads, device=_device(setting.device, number)))
+            for number, job in enumerate(jobs)
+        }
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                _drain(events, report)
+                for future in done:
+                    future.result()
+        except BaseException:
+            # also Ctrl-C: what the workers saved stays, the rest of the queue must not start
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
+    _drain(events, report)
+
+
+def _device(word: str, number: int) -> str:
+    """Jobs go round the GPUs of this machine where there are several."""
+    count = torch.cuda.device_count() if word == "cuda" else 0
+    return f"cuda:{number % count}" if count > 1 else word
+
+
+def _begin_worker(events) -> None:
+    global _events
+    _events = events
+
+
+def _run_in_worker(job: Job, setting: Setting) -> None:
+    run_job(job, setting, _events.put)
+
+
+def _drain(events, report: Report) -> None:
+    while True:
+        try:
+            event: Event = events.get_nowait()
+        except Empty:
+            return
+        report(event)
+
+
+def finish(setting: Setting) -> dict[tuple[Plane, Task], int]:
+    """Put the weights of each network's best seed into ``RUN/weights``; returns the seeds by plane and task.
+
+    Best is the seed of the lowest tuning loss, as in the paper's external validation.
+
+    Raises
+    ------
+    InputError
+        A network has no finished seed.
+    """
+    chosen: dict[tuple[Plane, Task], int] = {}
+    for plane in setting.config.planes:
+        for task in setting.config.tasks:
+            done = [seed for seed in setting.config.seeds if finished(setting.run, plane, task, seed)]
+            if not done:
+                raise InputError(f"the network {plane} {task} is not finished: go on with `train --resume`")
+            losses = [_tuning_loss(setting.run, network_name(plane, task, seed)) for seed in done]
+            seed = done[int(np.argmin(losses))]
+            source = weights_path(setting.run, network_name(plane, task, seed))
+            target = setting.run / "weights" / f"{plane}_{task}.safetensors"
+            write_whole(target, source.read_bytes())
+            write_whole(card_path(target), card_path(source).read_bytes())
+            chosen[plane, task] = seed
+    history.write_tensorboard(setting.run)
+    return chosen
+
+
+def _tuning_loss(run: Path, name: str) -> float:
+    _, card = load_network(weights_path(run, name))
+    return float(card.metrics["tuning_loss"])
+
+
+def _keep_landmarks(folder: MRNetFolder, run: Path) -> None:
+    """Landmarks that bring a new series to the scale of the training pictures: the cohort's own, or fitted on them."""
+    for plane in folder.planes:
+        target = run / "landmarks" / f"{plane}.json"
+        if target.is_file():
+            continue
+        own = folder.root / "landmarks" / f"{plane}.json"
+        if own.is_file():
+            text = Landmarks.from_json(own.read_text(encoding="utf-8")).to_json()
+        else:
+            exams = folder.exams[Split.TRAIN][:LANDMARK_EXAMS]
+            text = fit_landmarks(folder.series(Split.TRAIN, plane, exam) for exam in exams).to_json()
+        write_whole(target, text)
+
+
+def clear_checkpoints(run: Path) -> None:
+    """Remove what only a resumed training needs; a RUN that is passed on does not carry it."""
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
