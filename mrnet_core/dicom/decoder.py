@@ -23,8 +23,6 @@ READY = b"ready"
 _ROOT = Path(__file__).resolve().parents[2]
 LOST = "it made the decoding process fail, as damaged or hostile files do"
 SLOW = "it takes longer to decode than a DICOM file may"
-MOST_LOSSES = 10
-"""Processes lost in one reading; an exam with more such files is hostile, and starting anew takes time."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class _Lost(Exception):
 class Decoder:
     """One decoding process, started on first use; safe to call from several threads (one at a time is served)."""
 
+    module = "mrnet_core.dicom.child"
+
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._lock = threading.Lock()
@@ -72,20 +72,14 @@ class Decoder:
         Raises
         ------
         ExamError
-            More than ``MOST_LOSSES`` files killed it.
+            More files killed it than the limits allow.
         InstallationError
             It does not start.
         """
-        losses = 0
+        losses = _Losses(self._limits.losses)
         for batch in _batches(tasks):
             with self._lock:
-                answers = self._answers(do, batch, shared)
-            losses += sum(answer.said.get("reason") in (LOST, SLOW) for answer in answers)
-            if losses > MOST_LOSSES:
-                raise ExamError(
-                    f"more than {MOST_LOSSES} files made the decoding process fail: the files are damaged or hostile, "
-                    "and nothing was read; export the exam again"
-                )
+                answers = self._answers(do, batch, shared, losses)
             yield from answers
 
     def close(self) -> None:
@@ -93,19 +87,20 @@ class Decoder:
         with self._lock:
             self._stop()
 
-    def _answers(self, do: str, batch: list[Task], shared: dict) -> list[Answer]:
+    def _answers(self, do: str, batch: list[Task], shared: dict, losses: "_Losses") -> list[Answer]:
         answers: list[Answer] = []
+        together = True
         while len(answers) < len(batch):
-            rest = batch[len(answers) :]
+            rest = batch[len(answers) :] if together else batch[len(answers) : len(answers) + 1]
             try:
                 answers += self._exchange(do, rest, shared)
             except _Lost as lost:
                 answers += lost.answers
-                if len(rest) - len(lost.answers) == 1:
-                    answers.append(Answer({"kind": "bad", "reason": lost.reason}))
+                if len(rest) > 1:
+                    together = False  # its threads work ahead: only alone is it sure which file was the one
                 else:
-                    # Threads work ahead: only alone is it sure which file was the one.
-                    answers += self._answers(do, batch[len(answers) : len(answers) + 1], shared)
+                    answers.append(Answer({"kind": "bad", "reason": lost.reason}))
+                    losses.add()
         return answers
 
     def _exchange(self, do: str, tasks: list[Task], shared: dict) -> list[Answer]:
@@ -163,7 +158,7 @@ class Decoder:
         try:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "mrnet_core.dicom.child"),
+                    *(sys.executable, "-m", self.module),
                     *(str(theirs.fileno()), str(self._limits.child_bytes)),
                 ],
                 pass_fds=[theirs.fileno()],
@@ -188,6 +183,22 @@ class Decoder:
             self._process.wait()
         self._connection = self._process = None
         self._ready = False
+
+
+class _Losses:
+    """How many files of one reading killed the process."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+
+    def add(self) -> None:
+        """Count one; ExamError when they are too many."""
+        self._count += 1
+        if self._count > self._most:
+            raise ExamError(
+                f"more than {self._most} files made the decoding process fail: the files are damaged or hostile, and "
+                "nothing was read; export the exam again"
+            )
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:

@@ -36,6 +36,8 @@ class Limits:
     """Address space of the decoding process above what it has when it starts."""
     seconds: float = 30.0
     """One answer of the decoding process."""
+    losses: int = 5
+    """Files of one reading that may kill the decoding process: more are no accident, and each costs a new start."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

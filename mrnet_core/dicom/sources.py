@@ -256,4 +256,5 @@ def _last_component(name: str) -> str:
 
 
 def _is_noise(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in _NOISE or name == "__MACOSX"
+    hidden = name.startswith(".") and name.strip(".")
+    return bool(hidden) or name.casefold() in _NOISE or name == "__MACOSX"
