@@ -103,7 +103,14 @@ INTERNAL_ERROR = (
 
 
 def serve(connection: Connection) -> None:
-    """Answer jobs until the other end closes."""
+    """Answer jobs until the other end closes, or is lost."""
+    try:
+        _serve(connection)
+    except (EOFError, ConnectionError):
+        return  # the app ended: so does its worker, whatever it was at
+
+
+def _serve(connection: Connection) -> None:
     try:
         import torch  # on demand: a test of the records above needs no torch
 
@@ -117,10 +124,7 @@ def serve(connection: Connection) -> None:
     except MRNetError as error:
         connection.send(Ready(problem=str(error)))
     while True:
-        try:
-            begin = connection.recv()
-        except EOFError:
-            return
+        begin = connection.recv()
         if not isinstance(begin, Begin):
             continue  # a cancel that crossed the job's own end
         torch.set_num_threads(begin.threads)
@@ -131,14 +135,12 @@ def _refuse(connection: Connection, message: str) -> None:
     """Answer every job with what is wrong here, until the other end closes."""
     connection.send(Ready(problem=message))
     while True:
-        try:
-            begin = connection.recv()
-            if isinstance(begin, Begin):
-                for _ in range(getattr(begin.request, "files", 0)):
-                    connection.recv(), connection.recv_bytes()
-                connection.send(Failed(message, "installation"))
-        except EOFError:
-            return
+        begin = connection.recv()
+        if isinstance(begin, Begin):
+            for _ in range(getattr(begin.request, "files", 0)):
+                connection.recv()
+                connection.recv_bytes()
+            connection.send(Failed(message, "installation"))
 
 
 def _answer(connection: Connection, exams, begin: Begin) -> Predicted | Failed:
@@ -162,6 +164,8 @@ def _answer(connection: Connection, exams, begin: Begin) -> Predicted | Failed:
         return Failed("Cancelled. Nothing was kept.", "cancelled")
     except MRNetError as error:
         return Failed(str(error), "input" if error.exit_status == 2 else "installation")
+    except ConnectionError:
+        raise  # the app is gone: nobody to answer
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         # The class is enough to look for the fault; a message may quote the exam, and logs must not.
         print(f"worker: {type(error).__name__} in a job", file=sys.stderr, flush=True)

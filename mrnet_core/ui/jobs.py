@@ -64,6 +64,8 @@ class Job:
     started: float = field(default_factory=time.monotonic)
     read_seconds: float | None = None
     total_seconds: float | None = None
+    timeline: list[tuple[str, float]] = field(default_factory=list)
+    """Each stage with the second, from the start, at which it was first heard of."""
 
     @property
     def over(self) -> bool:
@@ -208,6 +210,8 @@ class _Worker:
         """Enter one answer into the job; True when it was the last."""
         elapsed = time.monotonic() - job.started
         if isinstance(event, Stage):
+            if event.words != job.stage:
+                job.timeline.append((event.words, elapsed))
             job.stage, job.fraction = event.words, event.fraction
         elif isinstance(event, Read):
             job.exam, job.truth, job.read_seconds = event.exam, event.truth, elapsed

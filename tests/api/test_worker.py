@@ -119,6 +119,7 @@ def test_a_worker_that_cannot_start_answers_every_job_with_the_reason():
         recv, recv_bytes = ours.recv, ours.recv_bytes
 
     closing = Closing()
-    worker._refuse(closing, "no torch here")
+    with pytest.raises(EOFError):
+        worker._refuse(closing, "no torch here")
     assert [type(event) for event in closing.sent[1:]] == [Failed, Failed]
     assert {event.message for event in closing.sent[1:]} == {"no torch here"}

@@ -28,8 +28,8 @@ def upload(page, data: bytes, name: str = "exam.zip") -> None:
 
 def wait_for_answer(page) -> None:
     """Until the three probabilities stand there."""
-    page.locator(".mr-card").nth(2).wait_for(timeout=60_000)
-    page.locator(".tool.heat:not([disabled])").wait_for(timeout=20_000)
+    page.locator(".mr-card").nth(2).wait_for(timeout=120_000)
+    page.locator(".tool.heat:not([disabled])").wait_for(timeout=30_000)
 
 
 def stage(page, plane: str):
