@@ -5,6 +5,7 @@ A count table has the columns ``reader, role, task, assisted (0/1), metric, x, n
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,6 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.stats import ConfusionMatrix, confusion_matrix
 
 COLUMNS = ("reader", "role", "task", "assisted", "metric", "x", "n", "n_reads_expected")
-MISSING_RULES = ("available", "wrong")
-"""What a missing read does: leaves its denominator, or counts as wrong."""
 
 
 def counts_of_published(published: PublishedCounts) -> pd.DataFrame:
@@ -38,31 +37,32 @@ def counts_of_published(published: PublishedCounts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def counts_of_study(study: ReaderStudy, missing: str = "available") -> pd.DataFrame:
-    """Count table of case-level reads; ``missing`` is one of ``MISSING_RULES``."""
+def counts_of_study(study: ReaderStudy) -> pd.DataFrame:
+    """Count table of case-level reads: a missing read leaves its denominator."""
     rows = []
     for t, task in enumerate(study.tasks):
         for metric in Metric:
             chosen = exams_of(metric, study.truth[t])
             correct = correct_reads(study, t)[:, :, chosen]
-            x = np.nansum(correct, axis=-1).astype(int)
-            expected = int(chosen.sum())
-            n = np.isfinite(correct).sum(axis=-1) if missing == "available" else np.full_like(x, expected)
+            x, n = np.nansum(correct, axis=-1).astype(int), np.isfinite(correct).sum(axis=-1)
+            cell = (task.value, metric.value, int(chosen.sum()))
             rows += [
-                (
-                    reader,
-                    study.roles[r],
-                    task.value,
-                    assisted,
-                    metric.value,
-                    int(x[r, assisted]),
-                    int(n[r, assisted]),
-                    expected,
-                )
+                (reader, study.roles[r], cell[0], assisted, cell[1], int(x[r, assisted]), int(n[r, assisted]), cell[2])
                 for r, reader in enumerate(study.readers)
                 for assisted in (0, 1)
             ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def missing_as_wrong(study: ReaderStudy) -> ReaderStudy:
+    """The same study with every missing read counted as the wrong answer.
+
+    A reader who read nothing of a task in a condition did not take part in it: those stay missing.
+    """
+    truth = np.broadcast_to(study.truth[None, :, None], study.reads.shape)
+    took_part = np.isfinite(study.reads).any(axis=-1, keepdims=True)
+    gaps = np.isnan(study.reads) & np.isfinite(truth) & took_part
+    return replace(study, reads=np.where(gaps, 1 - truth, study.reads))
 
 
 def exams_of(metric: Metric, truth: NDArray) -> NDArray[np.bool_]:

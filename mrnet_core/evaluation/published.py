@@ -17,6 +17,7 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.contradictions import NOTES, Finding, findings
 from mrnet_core.evaluation.counts import counts_of_published, matrix_of
 from mrnet_core.evaluation.printed import printed_numbers
+from mrnet_core.evaluation.provenance import UNKNOWN, Provenance
 from mrnet_core.evaluation.tables import averages, differences, per_reader, table2, with_family
 from mrnet_core.paper import Printed
 from mrnet_core.stats import AucEstimate, auc, likelihood_ratios, predictive_values, ranked_scores
@@ -60,6 +61,7 @@ class PublishedEvidence:
     labels: Mapping[Task, NDArray[np.int64]]
     ranks: Mapping[Task, NDArray[np.float64]]
     counts: PublishedCounts
+    source: Provenance = UNKNOWN
 
     def tally(self) -> dict[str, int]:
         """How many records have each status."""
