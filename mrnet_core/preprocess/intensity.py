@@ -76,7 +76,8 @@ def foreground_percentiles(stack: NDArray, percentiles: tuple[float, ...] = PERC
     """Percentiles of a stack's foreground, ``(len(percentiles),)``; None where nothing is above 0.
 
     The threshold is the fixed point ``t = 0.3 · mean of the pixels above t``: it does not count the air around the
-    knee, be it zero or noise. A percentile is the lowest value that at least this share of the foreground does not exceed.
+    knee, be it zero or noise. A percentile is the lowest value that at least this share of the
+    foreground does not exceed.
     """
     top = float(stack.max(initial=0))
     if top <= 0:
