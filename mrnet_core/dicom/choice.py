@@ -42,6 +42,11 @@ class Study:
         """Planes that could be read."""
         return len({one.plane for one in self.candidates})
 
+    @property
+    def knee_planes(self) -> int:
+        """Planes that could be read from series that name no other body part."""
+        return len({one.plane for one in self.candidates if one.body_part is None})
+
 
 def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | None) -> Chosen:
     """Choose one study, one knee and rank the series of each plane.
@@ -65,10 +70,12 @@ def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | 
         raise ExamError(nothing_to_read(refused))
     left, side, more, said = _one_side(study.candidates, choices, side)
     refused, warnings = [*refused, *more], [*warnings, *said]
+    left, strangers = _knees_first(left)
+    refused += strangers
     by_hand = _check_choices(left, choices, refused)
     parts = sorted({one.body_part for one in left if one.body_part})
     if parts:
-        warnings.insert(0, body_part_alarm(parts, all(one.body_part for one in left)))
+        warnings.insert(0, body_part_alarm(parts))
     ranked: dict[Plane, tuple[Candidate, ...]] = {}
     for plane in Plane:
         order = sorted((one for one in left if one.plane == plane), key=lambda one: one.rank)
@@ -79,12 +86,11 @@ def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | 
     return Chosen(ranked, tuple(refused), tuple(warnings), side, by_hand, other)
 
 
-def body_part_alarm(parts: Sequence[str], everywhere: bool) -> str:
+def body_part_alarm(parts: Sequence[str]) -> str:
     """The warning that no one can miss."""
     named = " and ".join(parts).upper()
-    what = "These images say" if everywhere else "Some of these images say"
     return (
-        f"NOT A KNEE? {what} that they show another body part: {named}. The networks know knees only; on anything else "
+        f"NOT A KNEE? These images say that they show another body part: {named}. The networks know knees only; on anything else "
         "their numbers and heatmaps mean nothing."
     )
 
@@ -123,7 +129,7 @@ def _one_study(studies: Sequence[Study], choices: Mapping[Plane, str]) -> tuple[
 
     def rank(study: Study) -> tuple:
         named = any(one.uid in wanted for one in study.candidates)
-        return (named, study.planes, study.order, study.uid)
+        return (named, study.knee_planes, study.planes, study.order, study.uid)
 
     *others, taken = sorted(studies, key=rank)
     refused = list(taken.refused)
@@ -184,6 +190,18 @@ def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wan
         f"give the side {other} to read the other."
     )
     return taken, chosen, refused, [warning]
+
+
+def _knees_first(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[RefusedSeries]]:
+    """Series of another body part are read, with the alarm, only where the study has nothing else."""
+    knees = [one for one in candidates if one.body_part is None]
+    if not knees:
+        return list(candidates), []
+    others = [one for one in candidates if one.body_part is not None]
+    return knees, [
+        one.refusal(f"says it shows another body part ({one.body_part}), in a study that has knee series")
+        for one in others
+    ]
 
 
 def _sides_by_place(candidates: Sequence[Candidate]) -> list[Candidate]:

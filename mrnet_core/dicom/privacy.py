@@ -35,15 +35,15 @@ BODY_PARTS = {
     "shoulder": r"SHOULDER|EPAULE|SCHULTER|HOMBRO|SPALLA|OMBRO",
     "hip": r"HIPS?|HANCHE|HUFTE|CADERA|ANCA",
     "ankle": r"ANKLE|CHEVILLE|SPRUNGGELENK|OSG|TOBILLO|CAVIGLIA",
-    "foot": r"FOOT|PIED|FUSS|FUS|PIE|PIEDE",
+    "foot": r"FOOT|FEET|PIEDS?|FUSS|PIEDE",
     "wrist": r"WRIST|POIGNET|HANDGELENK|MUNECA|POLSO",
-    "hand": r"HAND|MAIN|MANO|FINGER",
+    "hand": r"HANDS?|MANO|FINGERS?",
     "elbow": r"ELBOW|COUDE|ELLENBOGEN|CODO|GOMITO",
     "pelvis": r"PELVIS|BASSIN|BECKEN|PROSTATE?|UTERUS|BLADDER",
     "abdomen": r"ABDOMEN|ABDO|LIVER|FOIE|LEBER|KIDNEY|PANCREAS|MRCP",
     "chest": r"CHEST|THORAX|HEART|CARDIAC|COEUR|HERZ|LUNG",
     "breast": r"BREAST|SEIN|MAMMA|MAMA",
-    "neck": r"NECK|COU|HALS|CUELLO|COLLO",
+    "neck": r"NECK|HALS|CUELLO|COLLO",
     "thigh": r"THIGH|FEMUR|CUISSE|OBERSCHENKEL",
 }
 """Words for body parts in reports' languages, upper case without accents; each matched as a whole word."""

@@ -39,7 +39,8 @@ _MAP_TYPES = frozenset(
     ("ADC", "FA", "TRACEW", "T1 MAP", "T2 MAP", "T2_MAP", "T2_STAR_MAP", "MIP", "PROJECTION IMAGE", "SUBTRACTION")
 )
 _REFORMATS = frozenset(("MPR", "REFORMATTED", "CPR"))
-_TILT_COST, _GAP_COST, _MANY_COST, _REFORMAT_COST, _KIND_COST, _OTHER_PART_COST = 30.0, 10.0, 15.0, 15.0, 40.0, 200.0
+_TILT_COST, _GAP_COST, _MANY_COST, _REFORMAT_COST, _KIND_COST = 30.0, 10.0, 15.0, 15.0, 40.0
+"""In points of the protocol score: a wrong weighting costs 15 to 60 there, fat the wrong way 20."""
 _GENERIC_PARTS = frozenset(
     ("", "EXTREMITY", "LOWER EXTREMITY", "LOWEREXTREMITY", "LEG", "JOINT", "MSK", "UNKNOWN", "OTHER", "WHOLEBODY")
 )
@@ -150,7 +151,6 @@ def _candidates(frames: Sequence[Frame], kind: str, notes: list[str], images: in
             side = Side.RIGHT if stack.centre_x < np.mean([part.centre_x for part in parts]) else Side.LEFT
             warnings.append(f"The series covers both knees; only the slices of the {side} one were taken.")
         cost, more = _shortcomings(stack, kind)
-        part, part_cost = _other_part(header)
         if sentence := stand_in_warning(stack.plane, sequence):
             warnings.append(sentence)
         found.append(
@@ -161,9 +161,9 @@ def _candidates(frames: Sequence[Frame], kind: str, notes: list[str], images: in
                 plane=stack.plane,
                 stack=stack,
                 sequence=sequence,
-                score=protocol_score(stack.plane, sequence) - cost - part_cost,
+                score=protocol_score(stack.plane, sequence) - cost,
                 side=side,
-                body_part=part,
+                body_part=_other_part(header),
                 warnings=(*warnings, *more),
                 images=images,
             )
@@ -267,14 +267,14 @@ def _side_said(header) -> tuple[Side | None, list[str]]:
     return tag or words, []
 
 
-def _other_part(header) -> tuple[str | None, float]:
-    """Another body part than the knee that the series names, and what that costs."""
+def _other_part(header) -> str | None:
+    """Another body part than the knee that the series names."""
     said = header.body_part_examined or ""
     part = body_part_in(plain_words(said))
     if part is None and said not in _GENERIC_PARTS:
         part = said.lower()
     part = part or header.body_part_words
-    return (None, 0.0) if part in (None, "knee") else (part, _OTHER_PART_COST)
+    return None if part in (None, "knee") else part
 
 
 def _order(frame: Frame) -> tuple:

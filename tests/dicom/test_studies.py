@@ -155,6 +155,7 @@ def test_a_brain_is_answered_with_a_warning_that_comes_first_and_is_loud(read):
     exam = read(builder.knee(BodyPartExamined="BRAIN", StudyDescription="MRI HEAD", Laterality=None))
     assert exam.planes == tuple(Plane)
     assert exam.warnings[0].startswith("NOT A KNEE? These images say that they show another body part: BRAIN.")
+    assert exam.other_body_part == "brain"
 
 
 @pytest.mark.parametrize("said", [{"BodyPartExamined": None}, {"BodyPartExamined": "EXTREMITY"}])
@@ -168,9 +169,17 @@ def test_a_knee_by_any_of_its_names_raises_no_alarm(read, said):
     assert read(builder.knee(BodyPartExamined=said, StudyDescription="")).warnings == ()
 
 
-def test_a_knee_series_goes_before_another_body_part(read):
+def test_in_a_study_of_a_knee_a_series_of_another_body_part_is_refused(read):
     hip = builder.series("axial", series="hip", BodyPartExamined="HIP")
-    pd = builder.series("axial", ScanOptions="", EchoTime=100.0)
-    exam = read([*hip, *pd, *builder.series("coronal")])
-    assert exam.series[Plane.AXIAL].description == "AXIAL axial"
-    assert "Some of these images say" in exam.warnings[0]
+    exam = read([*hip, *builder.series("coronal")])
+    assert exam.planes == (Plane.CORONAL,)
+    assert "says it shows another body part (hip)" in reasons(exam)["AXIAL hip"]
+    assert exam.warnings == ()
+    assert exam.other_body_part is None
+
+
+def test_a_knee_study_goes_before_a_newer_brain(read):
+    brain = builder.knee(study="brain", StudyDate="20240101", BodyPartExamined="BRAIN")
+    exam = read([*builder.knee(study="knee"), *brain])
+    assert exam.series[Plane.AXIAL].uid == builder.uid("knee axial")
+    assert exam.other_body_part is None
