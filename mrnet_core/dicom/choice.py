@@ -90,8 +90,8 @@ def body_part_alarm(parts: Sequence[str]) -> str:
     """The warning that no one can miss."""
     named = " and ".join(parts).upper()
     return (
-        f"NOT A KNEE? These images say that they show another body part: {named}. The networks know knees only; on anything else "
-        "their numbers and heatmaps mean nothing."
+        f"NOT A KNEE? These images say that they show another body part: {named}. The networks know knees only; on "
+        "anything else their numbers and heatmaps mean nothing."
     )
 
 
