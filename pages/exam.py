@@ -37,11 +37,10 @@ prediction = session.prediction
 show_alarms(session.exam, prediction)
 if session.problem:
     st.error(session.problem)
-if prediction is not None:
-    show_probabilities(session.exam, prediction)
-elif session.job is not None:
+show_probabilities(session.exam, prediction)
+if prediction is None and session.job is not None:
     follow_job()
-else:
+elif prediction is None:
     st.button("Run the networks again", on_click=session.again)
 
 show_viewer(session.blob(), key=f"viewer_{session.uploads}")
