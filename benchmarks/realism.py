@@ -339,7 +339,7 @@ def write_sheets(exam: PhantomExam, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for comparison in COMPARISONS:
         figure, axes = plt.subplots(2, 6, figsize=(18, 6.6))
-        pair = ((exam.series[comparison.plane], "SYNTHETIC"), (real_series(comparison.real), "real"))
+        pair = ((exam.series[comparison.plane], "phantom"), (real_series(comparison.real), "real"))
         for row, (series, name) in zip(axes, pair, strict=True):
             chosen = np.linspace(0.2, 0.8, 6) * (series.slices - 1)
             foreground = series.pixels[series.pixels > 0.1 * np.percentile(series.pixels, 99)]
