@@ -1,0 +1,21 @@
+"""From nine networks' probabilities to one answer a task, and the whole of it ready to answer exams."""
+
+from mrnet_core.ensemble.logistic import (
+    OUT_OF_FOLD_SOURCE,
+    TRAINING_SOURCE,
+    Ensemble,
+    Regression,
+    collapsed,
+    fit_ensemble,
+)
+from mrnet_core.ensemble.predictor import Predictor
+
+__all__ = [
+    "OUT_OF_FOLD_SOURCE",
+    "TRAINING_SOURCE",
+    "Ensemble",
+    "Predictor",
+    "Regression",
+    "collapsed",
+    "fit_ensemble",
+]

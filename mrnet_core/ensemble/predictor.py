@@ -1,0 +1,191 @@
+"""A trained RUN made ready to answer: nine networks, their landmarks and the regressions over the planes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mrnet_core.domain import (
+    MODEL_SIZE,
+    ArtifactError,
+    ExamPrediction,
+    Heatmap,
+    InputError,
+    ModelInfo,
+    Plane,
+    SeriesScore,
+    Task,
+)
+from mrnet_core.ensemble.logistic import Ensemble
+from mrnet_core.models import MRNet, card_path, fold_first_convolution, load_network
+from mrnet_core.preprocess import Landmarks
+from mrnet_core.store import Run
+
+BATCH = 32
+"""Slices a pass: bounds memory for very long series, and keeps a cancel within a second."""
+ENSEMBLE = "ensemble.json"
+
+
+def weights_name(plane: Plane, task: Task) -> str:
+    """Where a network's weights lie in a RUN."""
+    return f"weights/{plane}_{task}.safetensors"
+
+
+def landmarks_name(plane: Plane) -> str:
+    """Where a plane's landmarks lie in a RUN."""
+    return f"landmarks/{plane}.json"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Nine networks and what belongs to them; loaded once, it answers any number of exams.
+
+    Attributes
+    ----------
+    info
+        Which model this is.
+    landmarks
+        By plane, what ``preprocess.prepare`` needs.
+    ensemble
+        The regressions.
+    networks
+        By plane and task, folded to one input channel. Networks of a plane with the same convolutions share them as one
+        object, which then runs once a series.
+    """
+
+    info: ModelInfo
+    landmarks: Mapping[Plane, Landmarks]
+    ensemble: Ensemble
+    networks: Mapping[tuple[Plane, Task], MRNet]
+
+    @classmethod
+    def load(cls, folder) -> "Predictor":
+        """Load a RUN; every file's SHA-256 is checked.
+
+        Raises
+        ------
+        InputError
+            The folder is no RUN.
+        ArtifactError
+            A file is missing, damaged or malformed; the message names it.
+        """
+        run = Run.open(folder)
+        lacking = [
+            name
+            for name in [
+                *(weights_name(plane, task) for plane in Plane for task in Task),
+                *(landmarks_name(plane) for plane in Plane),
+                ENSEMBLE,
+            ]
+            if not run.has(name)
+        ]
+        if lacking:
+            raise ArtifactError(
+                f"{run.folder} cannot answer exams: it lacks {', '.join(lacking)}; train all three planes and tasks, "
+                "then run `python -m mrnet_core ensemble RUN`"
+            )
+        networks: dict[tuple[Plane, Task], MRNet] = {}
+        for plane in Plane:
+            for task in Task:
+                name = weights_name(plane, task)
+                run.path(card_path(run.folder / name).relative_to(run.folder).as_posix())
+                model, card = load_network(run.path(name))
+                if (card.plane, card.task) != (plane, task):
+                    raise ArtifactError(
+                        f"{run.folder / name} is the network of {card.plane} {card.task}: copy it again"
+                    )
+                _share(fold_first_convolution(model), plane, task, networks)
+        info = ModelInfo(
+            name=run.manifest["name"],
+            trained_on=run.manifest["trained_on"],
+            synthetic=run.manifest["synthetic"],
+            engine=f"torch {torch.__version__.split('+')[0]}, float32, CPU",
+            version=str(run.manifest.get("version", "")),
+        )
+        landmarks = {plane: Landmarks.from_json(run.text(landmarks_name(plane))) for plane in Plane}
+        return cls(info, landmarks, Ensemble.from_json(run.text(ENSEMBLE)), networks)
+
+    def predict(
+        self, stacks: Mapping[Plane, NDArray[np.uint8]], progress: Callable[[str, float], None] | None = None
+    ) -> ExamPrediction:
+        """Answer one exam.
+
+        Parameters
+        ----------
+        stacks
+            By plane, the prepared series: uint8 ``(s, 256, 256)``. One plane is enough.
+        progress
+            Called with the stage in words and the share done before each pass of a network; may raise to stop.
+
+        Raises
+        ------
+        InputError
+            No plane, or a stack of another shape or type.
+        """
+        planes = tuple(plane for plane in Plane if plane in stacks)
+        if not planes:
+            raise InputError("an exam needs at least one plane's series; none was given")
+        report = progress or (lambda words, fraction: None)
+        scores: list[SeriesScore] = []
+        for number, plane in enumerate(planes):
+            _check(plane, stacks[plane])
+            scores += self._series(plane, stacks[plane], report, number, len(planes))
+        report("Running the networks", 1.0)
+        probabilities = {
+            task: float(self.ensemble.combine(task, {one.plane: one.probability for one in scores if one.task is task}))
+            for task in Task
+        }
+        warnings = self.ensemble.warnings(planes) if len(planes) > 1 else ()
+        return ExamPrediction(probabilities, tuple(scores), planes, self.info, warnings)
+
+    def _series(self, plane: Plane, stack: NDArray, report: Callable, number: int, planes: int) -> list[SeriesScore]:
+        """Every task's score of one series; ``number`` of ``planes`` series are done."""
+        cache: dict[nn.Module, Tensor] = {}
+        batches = torch.from_numpy(np.array(stack)).split(BATCH)  # a copy: torch wants no read-only arrays
+        steps = len(batches) * len({self.networks[plane, task].features for task in Task})
+        done, scores = 0, []
+        with torch.inference_mode():
+            for task in Task:
+                network = self.networks[plane, task]
+                if network.features not in cache:
+                    parts = []
+                    for batch in batches:
+                        report("Running the networks", (number + done / steps) / planes)
+                        pictures = network.standardise(batch).contiguous(memory_format=torch.channels_last)
+                        parts.append(network.features(pictures))
+                        done += 1
+                    cache[network.features] = torch.cat(parts)
+                maps = cache[network.features]
+                logit = float(network.head(maps))
+                cam = np.array(network.cam(maps).numpy())
+                probability = 1 / (1 + np.exp(-np.float64(logit)))
+                scores.append(SeriesScore(plane, task, float(probability), Heatmap(plane, task, cam)))
+        return scores
+
+
+def _share(model: MRNet, plane: Plane, task: Task, networks: dict[tuple[Plane, Task], MRNet]) -> None:
+    """Enter a network; where an earlier one of its plane has the same convolutions and scale, it takes over those."""
+    for other_task in Task:
+        other = networks.get((plane, other_task))
+        if other is not None and _same_trunk(model, other):
+            model.features = other.features
+            break
+    # Measured on two cores: channels last takes two thirds of the time.
+    networks[plane, task] = model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _same_trunk(one: MRNet, other: MRNet) -> bool:
+    pairs = zip(one.features.state_dict().values(), other.features.state_dict().values(), strict=True)
+    same_scale = torch.equal(one.mean, other.mean) and torch.equal(one.sd, other.sd)
+    return same_scale and all(torch.equal(first, second) for first, second in pairs)
+
+
+def _check(plane: Plane, stack: NDArray) -> None:
+    if stack.ndim != 3 or stack.shape[1:] != (MODEL_SIZE, MODEL_SIZE) or 0 in stack.shape or stack.dtype != np.uint8:
+        raise InputError(
+            f"the {plane} stack must be uint8 (s, {MODEL_SIZE}, {MODEL_SIZE}) with at least one slice; "
+            f"got {stack.dtype} {stack.shape}"
+        )
