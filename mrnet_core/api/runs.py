@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from mrnet_core import __version__
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
-from mrnet_core.ensemble import Ensemble, fit_ensemble
+from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training.network import COLLAPSED, network_name
@@ -229,7 +229,7 @@ def _regressions(outcomes: Mapping, config: TrainConfig) -> dict[str, Ensemble]:
     honest = {key: out_of_fold(by_split[Split.TRAIN], FOLD_SEED) for key, by_split in outcomes.items()}
     return {
         "training": fit_ensemble(own, labels),
-        "out-of-fold": fit_ensemble(honest, labels),
+        "out-of-fold": fit_ensemble(honest, labels, source=OUT_OF_FOLD_SOURCE),
     }
 
 
