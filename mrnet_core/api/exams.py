@@ -8,7 +8,7 @@ from pathlib import Path
 from mrnet_core.api.demo import SYNTHETIC_MODEL, is_synthetic
 from mrnet_core.api.viewer_data import DemoTruth, LesionMask, TrueLesion
 from mrnet_core.datasets.npy_exam import plane_of_name, read_npy_exam
-from mrnet_core.dicom import UploadedFile, gather, read_exam
+from mrnet_core.dicom import UploadedFile, gather, read_exam, shared_decoder
 from mrnet_core.domain import Exam, ExamPrediction, InputError, Plane, Side, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.phantom import PhantomExam, exam_files, make_exam
@@ -37,6 +37,11 @@ def load_predictor(model: str | None = None) -> Predictor:
 @lru_cache(maxsize=2)
 def _predictor(run: Path) -> Predictor:
     return Predictor.load(run)
+
+
+def warm_up() -> None:
+    """Begin to start the process that decodes images, and return at once: the first exam then need not wait for it."""
+    shared_decoder().start()
 
 
 def open_exam(

@@ -17,10 +17,13 @@ COLUMNS = (
     "warnings",
     "error",
 )
+NO_EXAM_FILES = frozenset((".csv", ".json", ".jsonl", ".md", ".npz", ".png", ".txt"))
 
 
 def find_exams(folder: Path) -> list[Path]:
     """Exams below ``folder``: each subfolder and each zip directly in it, in the order of their names.
+
+    A subfolder that holds nothing but tables and masks (as a phantom cohort's) is no exam.
 
     Raises
     ------
@@ -32,11 +35,17 @@ def find_exams(folder: Path) -> list[Path]:
     exams = sorted(
         entry
         for entry in folder.iterdir()
-        if not entry.name.startswith(".") and (entry.is_dir() or entry.suffix.lower() == ".zip")
+        if not entry.name.startswith(".")
+        and (_may_be_exam(entry) if entry.is_dir() else entry.suffix.lower() == ".zip")
     )
     if not exams:
         raise InputError(f"{folder} holds no exam: each exam is a subfolder or a zip directly in it")
     return exams
+
+
+def _may_be_exam(folder: Path) -> bool:
+    suffixes = {path.suffix.lower() for path in folder.rglob("*") if path.is_file()}
+    return not suffixes or bool(suffixes - NO_EXAM_FILES)
 
 
 def score_exams(

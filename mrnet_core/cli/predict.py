@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnet_core.api.exams import load_predictor, open_exam, predict_exam
+from mrnet_core.api.exams import load_predictor, open_exam, predict_exam, warm_up
 from mrnet_core.api.heatmaps import save_heatmaps
 from mrnet_core.cli import print_json
 from mrnet_core.domain import InputError, Plane, Side
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, predict, print."""
     choices = parse_choices(args.series)
+    warm_up()  # its libraries load while the networks do
     predictor = load_predictor(args.model)
     exam = open_exam(args.paths, choices=choices, side=Side(args.side) if args.side else None, progress=_on_terminal())
     prediction = predict_exam(exam, predictor)

@@ -1,6 +1,8 @@
 """An exam's answer as the contract's JSON object and as text for a terminal."""
 
-from mrnet_core.domain import Exam, ExamPrediction, Plane, Task
+from collections.abc import Iterable
+
+from mrnet_core.domain import Exam, ExamPrediction, Plane, Series, Task
 
 
 def exam_json(exam: Exam, prediction: ExamPrediction) -> dict:
@@ -13,6 +15,7 @@ def exam_json(exam: Exam, prediction: ExamPrediction) -> dict:
                 "series_uid": refused.uid,
                 "slices": refused.slices,
                 "reason": refused.reason,
+                "selectable": refused.selectable,
             }
             for refused in exam.refused
         ],
@@ -52,6 +55,11 @@ def _series_json(exam: Exam, plane: Plane) -> dict | None:
     }
 
 
+def uids(series: Iterable[Series]) -> tuple[str, ...]:
+    """SeriesInstanceUIDs, in the order given."""
+    return tuple(one.uid for one in series)
+
+
 def exam_text(exam: Exam, prediction: ExamPrediction) -> str:
     """The same answer as lines for a terminal; every number stands beside the model that gave it."""
     lines = []
@@ -66,6 +74,9 @@ def exam_text(exam: Exam, prediction: ExamPrediction) -> str:
     for refused in exam.refused:
         name = refused.description or "no description"
         lines.append(f"{'not taken':<9} {name}, {refused.slices} images: {refused.reason}")
+        plane = next((plane for plane, others in exam.alternatives.items() if refused.uid in uids(others)), None)
+        if refused.selectable and plane:
+            lines.append(f"{'':<9} to take it: --series {plane}={refused.uid}")
     if exam.skipped:
         lines.append(f"{'skipped':<9} {len(exam.skipped)} file(s); the first: {exam.skipped[0].reason}")
     lines.append("")
