@@ -107,8 +107,8 @@ def tibia(space: Space, subject: Subject) -> Field:
 def patella(space: Space, subject: Subject) -> Field:
     """Knee cap: rounded front, ridged back."""
     x, y, z = space.x, space.y, space.z - (29 + subject.patella)
-    bone = blob(x, y, z, (1.5, -45.5, 0.0), (22, 10.5, 20))
-    back = y + 37.2 + 0.32 * np.abs(x - 1.0) + 0.0035 * z * z
+    bone = blob(x, y, z, (1.5, -45.0, 0.0), (22.5, 11, 20.5))
+    back = y + 36.4 + 0.32 * np.abs(x - 1.0) + 0.0035 * z * z
     return smooth_cut(bone, back, 4)
 
 

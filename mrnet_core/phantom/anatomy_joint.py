@@ -100,12 +100,12 @@ def paint_film(space: Space, bone: Field, subject: Subject) -> None:
     """The film of fluid on the cartilage, thicker in the recesses."""
     x, y, z = space.x, space.y, space.z
     reach = bones.femoral_cartilage(space, subject)
-    reach *= 1 + (0.25 + 0.3 * subject.fluid) / subject.cartilage
-    space.put((bone < reach) & (space.tissue != Tissue.AIR), Tissue.FLUID)
-    half = 0.5 + 1.6 * subject.fluid
-    bow = y + 35.5 - 0.09 * (z - 46)
-    sheet = (np.abs(bow + 0.006 * x * x) < half * (1 - ((z - 48) * (1 / 17)) ** 2)) & (np.abs(x) < 20)
-    space.put(sheet & (z > 42), Tissue.FLUID)
+    reach *= 1 + (0.35 + 0.35 * subject.fluid) / subject.cartilage
+    space.put((bone < reach) & (space.tissue != Tissue.AIR), Tissue.FILM)
+    half = 0.4 + 1.3 * subject.fluid
+    u, v = x * (1 / 22.0), (z - 48) * (1 / 16.0)
+    sheet = np.abs(y + 35.5 - 0.09 * (z - 46) + 0.006 * x * x) < half * (1 - u * u - v * v)
+    space.put(sheet, Tissue.FLUID)
 
 
 def paint_meniscus(space: Space, which: str, subject: Subject) -> None:

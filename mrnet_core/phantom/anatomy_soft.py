@@ -176,9 +176,13 @@ def paint_leg(space: Space, subject: Subject) -> Field:
     depth = fascia - fat
     space.put(depth < SKIN, Tissue.SKIN)
     space.put(depth < 0, Tissue.FAT)
-    ridge = np.abs(tiles()[SEPTA * SIDE**3 + space.voxel])
+    walls = tiles()[SEPTA * SIDE**3 + space.voxel]
+    ridge = np.abs(walls)
     ridge *= np.where(fascia > 0, np.float32(1.0), np.float32(1.7))
-    space.put((ridge < 0.12) & (space.tissue == Tissue.FAT), Tissue.FASCIA)
+    fatty = space.tissue == Tissue.FAT
+    space.put((ridge < 0.12) & fatty, Tissue.FASCIA)
+    strands = np.abs(walls - 1.15) < 0.085
+    space.put(strands & fatty & (fascia < -3), Tissue.SYNOVIUM)
     space.put(np.abs(fascia) < 0.45, Tissue.FASCIA)
     return fascia
 
@@ -198,7 +202,7 @@ def paint_muscles(space: Space, fascia: Field, soft: Soft, subject: Subject, win
         np.minimum(near, d, out=near)
     second -= nearest
     muscle = (nearest < 0) & (second > 0.8) & (fascia < -0.9)
-    streak = np.abs(tiles()[STREAKS * SIDE**3 + space.voxel]) < 0.015 + 0.07 * subject.streaks
+    streak = np.abs(tiles()[STREAKS * SIDE**3 + space.voxel]) < 0.01 + 0.045 * subject.streaks
     space.put(muscle, Tissue.MUSCLE)
     space.put(muscle & streak, Tissue.FAT)
 

@@ -54,7 +54,8 @@ class Tissue(IntEnum):
     SCAR = 30
     GANGLION = 31
     METAL = 32
-    HAEMORRHAGE = 33
+    FILM = 33
+    """The film of fluid on cartilage, thinner than any voxel: fluid and its neighbours mixed."""
 
 
 BONE = (Tissue.CORTEX, Tissue.MARROW, Tissue.RED_MARROW, Tissue.SCLEROSIS)

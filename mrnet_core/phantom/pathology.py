@@ -164,7 +164,7 @@ def _acl_tear(g: np.random.Generator, age: int) -> Lesion:
     place = "proximal third" if middle < 0.33 else "distal third" if middle > 0.62 else "mid-substance"
     # where: middle along the ligament, direction of the torn side, seed of its waves
     where = (middle, float(g.uniform(0, 2 * np.pi)), float(g.uniform(0, 100)))
-    return Lesion("acl tear", place, 7.0 + 9.0 * severity, grade, severity, where=where)
+    return Lesion("acl tear", place, 6.0 + 7.0 * severity, grade, severity, where=where)
 
 
 def _acl_company(g: np.random.Generator, tear: Lesion) -> list[Lesion]:

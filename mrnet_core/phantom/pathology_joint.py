@@ -97,7 +97,7 @@ def paint_acl_tear(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     free = space.soft() & ~np.isin(space.tissue, (Tissue.CARTILAGE, Tissue.PCL, Tissue.TENDON, *_MENISCI))
     across = off[0] * float(np.cos(side)) + (off[1] - off[2]) * float(0.7 * np.sin(side))
     if lesion.grade == "complete":
-        swelling = 0.3 + 1.3 * lesion.severity - 1.5 * np.maximum(near * length, -4) * 0.25
+        swelling = 0.1 + 1.0 * lesion.severity - 1.5 * np.maximum(near * length, -4) * 0.25
         torn = (shape < swelling * (1 + 0.3 * wave)) & (near < 0)
     elif lesion.grade == "high-grade partial":
         torn = (shape < 0.3 + 0.9 * lesion.severity) & (near < 0) & (across > -1.4)
@@ -145,10 +145,10 @@ def paint_acl_sprain(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     t, _, length = _along_acl(space, subject)
     shape = joint.acl(space, subject)
     near = np.abs(t - lesion.where[0]) < lesion.extent / 2 / length
-    sleeve = (shape > -0.5) & (shape < 0.9 + 1.5 * lesion.severity) & near
+    sleeve = (shape > -0.3) & (shape < 0.7 + 1.2 * lesion.severity) & near
     free = space.soft() & ~np.isin(space.tissue, (Tissue.CARTILAGE, Tissue.PCL, Tissue.TENDON, *_MENISCI))
     noise = _noise(space, LOBULES)
-    mask = sleeve & free & (noise > -1.1)
+    mask = sleeve & free & (noise > -0.2)
     space.put(mask, Tissue.SOFT_OEDEMA)
     return mask
 
@@ -173,8 +173,11 @@ def paint_effusion(space: Space, lesion: Lesion, subject: Subject) -> Mask:
         1 - (x * (1 / 30.0)) ** 2, 0, 1
     )
     bone = bones.femur(space, subject)
-    film = bone - (subject.cartilage + 0.16 * e)
-    sides = (z > -1) & (z < 42) & (y < 14) & (np.abs(x) > 18) & (y > -34)
+    rounded = (
+        np.clip((40 - z) * (1 / 14.0), 0, 1) * np.clip((14 - y) * (1 / 12.0), 0, 1) * np.clip((z + 3) * (1 / 5.0), 0, 1)
+    )
+    film = bone - (subject.cartilage + 0.2 + 0.16 * e) * np.where(y > 16, np.float32(1), np.sqrt(rounded))
+    sides = (y < 16) & (np.abs(x) > 18) & (y > -34)
     behind = (y > 22) & (z > 2) & (z < 34) & (np.abs(np.abs(x) - 20) < 13)
     notch = (np.abs(x) < 9) & (y > -10) & (y < 22) & (z > -3) & (z < 22) & (_noise(space, LOBULES) > 1.3 - 0.07 * e)
     loose = _loose(space)
@@ -252,7 +255,7 @@ def paint_osteoarthritis(space: Space, lesion: Lesion, subject: Subject) -> Mask
     space.put(bed & (deep < -5.5), Tissue.SCLEROSIS)
     grown = np.zeros(space.x.shape, bool)
     for height in (5.5, -6.0):
-        spur = blob(x, y, z, (side * 38.0, centre_y, height), (2.0 + 2.2 * lesion.severity, 11, 2.4))
+        spur = blob(x, y, z, (side * 36.3, centre_y, height), (2.0 + 2.4 * lesion.severity, 12, 2.6))
         grown |= (spur < 0) & space.soft() & (space.tissue != Tissue.SKIN)
         space.put((spur < 0) & space.soft() & (space.tissue != Tissue.SKIN), Tissue.CORTEX)
         space.put(grown & (spur < -1.0), Tissue.MARROW)
@@ -264,6 +267,7 @@ def paint_mcl_sprain(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     band = joint.mcl(space)
     height = np.abs(space.z - 2) < lesion.extent / 2
     noise = _noise(space, LOBULES)
+    band += 0.9 * (noise - 0.3) + 0.12 * np.maximum(np.abs(space.y - 2) - 2, 0)
     about = (band < 1.0 + 2.2 * lesion.severity) & height & space.soft() & (space.tissue != Tissue.SKIN)
     about &= ~np.isin(space.tissue, (Tissue.CARTILAGE, *_MENISCI))
     mask = about & ((noise > -0.6) | (band > 0)) & ((band > 0) | (lesion.severity > 0.55))

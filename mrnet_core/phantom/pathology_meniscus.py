@@ -104,7 +104,7 @@ def _root(space: Space, lesion: Lesion, subject: Subject, body: Mask) -> Mask:
     gap = body & (space.sy > cy + 4) & (np.abs(space.x - gap_at + 0.6 * wave) < 1.3 + 1.3 * lesion.severity)
     space.put(gap, Tissue.TEAR)
     rho, _, height = meniscus_frame(space, which, subject)
-    out = (rho > 0.97) & ((rho - 1) * hx < 1.0 + 3.2 * lesion.severity) & (height > 0.3) & (height < 6.5)
+    out = (rho > 0.97) & ((rho - 1) * hx < 0.6 + 2.4 * lesion.severity) & (height > 0.3) & (height < 5.0)
     out &= ((space.x - cx) * outward > 9) & space.soft() & ~np.isin(space.tissue, (Tissue.SKIN, *_MENISCUS))
     out &= space.tissue != Tissue.CARTILAGE
     space.put(out, MENISCUS_TISSUE[which])
@@ -154,7 +154,7 @@ def paint_post_surgical(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     taper = np.clip((lesion.extent / 2 - np.abs(arc)) * (1 / 5.0), 0, 1)
     edge = (0.25 + 0.35 * lesion.severity) * taper
     gone = body & (share < edge)
-    space.put(gone, Tissue.FLUID)
+    space.put(gone, Tissue.FILM)
     scar = body & (share >= edge) & (share < edge + 0.12) & (taper > 0)
     space.put(scar, Tissue.SCAR)
     return gone | scar

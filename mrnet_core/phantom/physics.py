@@ -64,14 +64,14 @@ _VALUES = {
     Tissue.OEDEMA: (0.90, 1250, 90, 0.42),
     Tissue.CONTUSION: (0.92, 1200, 88, 0.30),
     Tissue.TORN_FIBRES: (0.88, 1250, 88, 0.0),
-    Tissue.MUCOID: (0.78, 1050, 62, 0.0),
+    Tissue.MUCOID: (0.76, 1050, 52, 0.0),
     Tissue.TEAR: (0.93, 1500, 140, 0.0),
     Tissue.DEGENERATION: (0.66, 1050, 42, 0.0),
-    Tissue.SOFT_OEDEMA: (0.90, 1300, 85, 0.25),
+    Tissue.SOFT_OEDEMA: (0.88, 1250, 72, 0.3),
     Tissue.SCAR: (0.58, 850, 24, 0.1),
     Tissue.GANGLION: (0.98, 2000, 300, 0.0),
     Tissue.METAL: (0.0, 900, 2, 0.0),
-    Tissue.HAEMORRHAGE: (0.92, 700, 95, 0.0),
+    Tissue.FILM: (0.90, 1500, 105, 0.1),
 }
 
 
