@@ -158,7 +158,7 @@ class Decoder:
         try:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", self.module),
+                    *(sys.executable, "-P", "-m", self.module),
                     *(str(theirs.fileno()), str(self._limits.child_bytes)),
                 ],
                 pass_fds=[theirs.fileno()],

@@ -33,6 +33,14 @@ def modality_values(stored: NDArray, frames: Sequence[Frame]) -> NDArray:
     neither shows nor weighs in the histogram. MONOCHROME1 is inverted about the range of the stored bits.
     """
     stored = _without_padding(stored, frames)
+    plain = all(
+        (frame.header.photometric_interpretation, frame.rescale_slope, frame.rescale_intercept)
+        == ("MONOCHROME2", 1.0, 0.0)
+        for frame in frames
+    )
+    if plain and stored.dtype != np.int32:
+        fits = stored.dtype == np.int16 or stored.max() <= np.iinfo(np.int16).max
+        return stored.astype(np.int16, copy=False) if fits else stored
     values = stored.astype(np.int32)
     for picture, frame in zip(values, frames, strict=True):
         if frame.header.photometric_interpretation == "MONOCHROME1":

@@ -6,18 +6,16 @@ out of an archive is ever used as a path, and nothing is written.
 
 import os
 import stat
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
+from mrnet_core.dicom.archive import ZIP_START, BadEntry, is_noise, last_component, open_zip
 from mrnet_core.dicom.limits import DEFAULT_LIMITS, Limits
 from mrnet_core.domain import ExamError, SkippedFile
 
-ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 _OTHER_ARCHIVES = {
     b"\x1f\x8b": "gzip",
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -25,8 +23,6 @@ _OTHER_ARCHIVES = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
 }
-_NOISE = frozenset(("thumbs.db", "desktop.ini"))
-DICOMDIR = "dicomdir"
 
 
 @dataclass(frozen=True)
@@ -159,10 +155,10 @@ def _path(path: Path, limits: Limits, single: bool) -> Iterable[Entry | SkippedF
 def _folder(folder: Path, limits: Limits) -> list[Entry | SkippedFile]:
     found: list[Entry | SkippedFile] = []
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_noise(name))
+        folders[:] = sorted(name for name in folders if not is_noise(name))
         for name in sorted(names):
             path = Path(parent, name)
-            if _is_noise(name) or not path.is_file():
+            if is_noise(name) or not path.is_file():
                 continue
             found.append(Entry(0, name, _reader(path, limits), path.parent))
         if len(found) > limits.files:
@@ -192,69 +188,33 @@ def _upload(file: UploadedFile, limits: Limits, single: bool) -> Iterable[Entry 
         return _zip(BytesIO(data), limits)
     if single:
         _refuse_other_archive(data[:8])
-    name = _last_component(file.name)
-    if _is_noise(name):
+    name = last_component(file.name)
+    if is_noise(name):
         return []
     return [Entry(0, name, lambda: data)]
 
 
-def _zip(file: Path | BinaryIO, limits: Limits) -> list[Entry | SkippedFile]:
-    """Entries of a zip, every bound checked on its table of contents first.
+def _zip(file: Path | BytesIO, limits: Limits) -> list[Entry | SkippedFile]:
+    found: list[Entry | SkippedFile] = []
+    for member in open_zip(file, limits):
+        if member.problem:
+            found.append(SkippedFile(0, member.problem))
+        else:
+            found.append(Entry(0, member.name, partial(_member, member.load)))
+    return found
 
-    The archive stays open as long as an entry can still be loaded; nothing is unpacked before.
-    """
+
+def _member(load: Callable[[], bytes]) -> bytes:
     try:
-        archive = zipfile.ZipFile(file)
-        infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, ValueError, OverflowError) as error:
-        raise ExamError("the zip is damaged or cut short: make or download it again") from error
-    infos = [info for info in infos if not any(map(_is_noise, info.filename.replace("\\", "/").split("/")))]
-    if not infos:
-        raise ExamError("the zip is empty: give one that holds an exam")
-    if len(infos) > limits.files:
-        raise ExamError(f"the zip holds {len(infos):,} files, more than {limits.files:,}: give one exam")
-    if any(info.flag_bits & 0x1 for info in infos):
-        raise ExamError("the zip is encrypted: unpack it with its password and give the folder")
-    total = sum(info.file_size for info in infos)
-    if total > limits.total_bytes:
-        raise ExamError(
-            f"the zip unpacks to {total:,} bytes, more than the {limits.total_bytes:,} that are read: give one exam"
-        )
-    packed = sum(info.compress_size for info in infos)
-    if limits.is_bomb(packed, total):
-        raise ExamError("the zip unpacks to far more than MR images do, as a decompression bomb does: it is not read")
-    return [_zip_entry(archive, info, limits) for info in infos]
-
-
-def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> Entry | SkippedFile:
-    if info.file_size > limits.file_bytes:
-        return SkippedFile(0, f"it is larger than {limits.file_bytes:,} bytes")
-    if limits.is_bomb(info.compress_size, info.file_size):
-        return SkippedFile(0, "it unpacks to far more than an MR image does, as a decompression bomb does")
-
-    def load() -> bytes:
-        try:
-            with archive.open(info) as entry:
-                data = entry.read(limits.file_bytes + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
-            raise Unreadable("it is damaged inside the zip") from error
-        if data.startswith(ZIP_START):
-            raise Unreadable("it is a zip inside a zip; give it by itself")
-        return data
-
-    return Entry(0, _last_component(info.filename), load)
+        data = load()
+    except BadEntry as error:
+        raise Unreadable(str(error)) from error
+    if data.startswith(ZIP_START):
+        raise Unreadable("it is a zip inside a zip; give it by itself")
+    return data
 
 
 def _refuse_other_archive(start: bytes) -> None:
     for magic, kind in _OTHER_ARCHIVES.items():
         if start.startswith(magic):
             raise ExamError(f"this is a {kind} archive, and only zip is read: unpack it and give the folder")
-
-
-def _last_component(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _is_noise(name: str) -> bool:
-    hidden = name.startswith(".") and name.strip(".")
-    return bool(hidden) or name.casefold() in _NOISE or name == "__MACOSX"

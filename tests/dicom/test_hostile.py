@@ -244,6 +244,32 @@ def test_names_out_of_an_archive_are_never_paths(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_entry_packed_by_a_hungry_method_is_not_unpacked():
+    exam = read_zip(append(zipped([(str(n), data) for n, data in enumerate(good())]), "x", zipfile.ZIP_LZMA))
+    assert [one.reason for one in exam.skipped] == ["it is packed by a method other than deflate"]
+
+
+def append(data: bytes, name: str, method: int) -> bytes:
+    target = BytesIO(data)
+    with zipfile.ZipFile(target, "a", method) as archive:
+        archive.writestr(name, b"x" * 1000)
+    return target.getvalue()
+
+
+def test_a_table_of_contents_out_of_all_proportion_is_not_loaded():
+    data = bytearray(zipped([("a", good()[0])]))
+    at = data.rindex(b"PK\x05\x06")
+    data[at + 12 : at + 16] = struct.pack("<I", 30_000_000)
+    with pytest.raises(ExamError, match="the zip lists more than 20,000 files"):
+        read_zip(bytes(data))
+    big = bytearray(zipped([("a", good()[0])]))
+    end = big.rindex(b"PK\x05\x06")
+    record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, 2**40, 0)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+    with pytest.raises(ExamError, match="the zip lists more than 20,000 files"):
+        read_zip(bytes(big[:end]) + record + locator + bytes(big[end:]))
+
+
 def test_a_zip_inside_a_zip_is_not_opened():
     exam = read_zip(zipped([*((str(n), data) for n, data in enumerate(good())), ("z", zipped([("a", b"b")]))]))
     assert [one.reason for one in exam.skipped] == ["it is a zip inside a zip; give it by itself"]

@@ -88,6 +88,7 @@ def directory(*ids) -> bytes:
     return builder.to_bytes(listing)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")  # on purpose: this DICOMDIR is hostile
 def test_a_dicomdir_names_files_below_its_folder_and_nothing_else(folder, files):
     inner = folder / "disc"
     inner.mkdir()
