@@ -30,6 +30,8 @@ PARTIAL = ".partial"
 CHECKPOINTS = "checkpoints"
 """Folder of a RUN that exists while it trains; in no manifest."""
 REBUILD = "copy the folder again from where it came, or make it again (`python -m mrnet_core train …`)"
+_MODEL_FIELDS = {"trained_on": str, "synthetic": bool}
+"""What every model says of itself, beside its name."""
 
 _checked: dict[tuple[str, int, int, int], str] = {}
 """SHA-256 of files this process has read, by path, size, time of change (ns) and inode."""
@@ -74,8 +76,8 @@ class Run:
     manifest: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path | str) -> "Run":
-        """Read the manifest of a RUN folder.
+    def open(cls, folder: Path | str, *, model: bool = True) -> "Run":
+        """Read the manifest of a RUN folder; ``model=False``: of a folder of checked files that is no model.
 
         Raises
         ------
@@ -96,7 +98,7 @@ class Run:
             manifest = json.loads(text)
         except ValueError as error:
             raise ArtifactError(f"{source} is damaged (no JSON): {REBUILD}") from error
-        _check_manifest(manifest, source)
+        _check_manifest(manifest, source, _MODEL_FIELDS if model else {})
         return cls(folder, manifest)
 
     def has(self, name: str) -> bool:
@@ -147,13 +149,13 @@ class Run:
             raise ArtifactError(f"{self.folder / name} is no JSON: {REBUILD}") from error
 
 
-def _check_manifest(manifest: Any, source: Path) -> None:
+def _check_manifest(manifest: Any, source: Path, needed: dict[str, type]) -> None:
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise ArtifactError(
             f"{source} has format {found!r}; this version reads format {MANIFEST_FORMAT}: use the version that made it"
         )
-    for key, kind in {"name": str, "trained_on": str, "synthetic": bool, "files": dict}.items():
+    for key, kind in {"name": str, "files": dict, **needed}.items():
         if not isinstance(manifest.get(key), kind):
             raise ArtifactError(f"{source} lacks {key!r} ({kind.__name__}): {REBUILD}")
     for name, digest in manifest["files"].items():
@@ -230,7 +232,7 @@ def write_manifest(run: Path, **fields: Any) -> Run:
         "departures": [],
     }
     manifest = {"format": MANIFEST_FORMAT, **defaults, **fields, "files": files}
-    for key, kind in {"name": str, "trained_on": str, "synthetic": bool}.items():
+    for key, kind in {"name": str, **_MODEL_FIELDS}.items():
         if not isinstance(manifest.get(key), kind):
             raise InputError(f"a manifest needs {key!r} ({kind.__name__}); got {manifest.get(key)!r}")
     try:
