@@ -1,4 +1,4 @@
-"""Scanning a knee: partial volume, chemical shift, point spread, coil, artefacts, noise; in the standard orientation."""
+"""Scanning a knee: partial volume, chemical shift, point spread, coil, artefacts and noise."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ from mrnet_core.phantom.physics import Sequence, signal
 
 __all__ = ["Grid", "Scan", "Scanner", "acquire", "draw_grid"]
 
+METAL_SHARE = 0.03
+"""Share of exams with metal."""
 SUB_SLICES = 3
 """Samples across a slice that are averaged: partial volume."""
 PSF = 0.55
@@ -60,6 +62,8 @@ class Scanner:
     coil: float
     """How much brighter the leg's rim is than its middle."""
     manufacturer: str
+    metal: tuple[float, ...]
+    """Where metal spoils the field: centre (L, P, H) and radius in mm, 0 for none."""
 
     @classmethod
     def draw(cls, generator: np.random.Generator) -> "Scanner":
@@ -75,7 +79,14 @@ class Scanner:
             shading=tuple(float(value) for value in g.normal(0, 0.0022, 3)),
             coil=float(g.uniform(0.08, 0.3)),
             manufacturer=str(g.choice(["PHANTOM A", "PHANTOM B"])),
+            metal=_draw_metal(g),
         )
+
+
+def _draw_metal(g: np.random.Generator) -> tuple[float, ...]:
+    """A screw or staple about the tibia's head or under the skin, in a few exams."""
+    present, radius, place = g.random() < METAL_SHARE, g.uniform(4.0, 9.0), g.normal(0, 1, 3) * (16, 10, 8)
+    return (float(place[0]), float(place[1]), float(place[2]) - 28.0, float(radius) if present else 0.0)
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,8 @@ def acquire(
         if sequence.fat_suppressed:
             fat *= _failure(middle(k), scanner)
         picture[k] = ndimage.gaussian_filter(water + fat, PSF) * _coil(middle(k), scanner)
+        if scanner.metal[3]:
+            picture[k] *= _metal(middle(k), scanner)
         for mask, one in zip(masks, painted, strict=True):
             if one is not None:
                 mask[k] = one.mean(axis=0) >= 0.5
@@ -145,7 +158,7 @@ class Painter:
     def slice(
         self, k: float, at: NDArray[np.float64], keep_healthy: bool = False
     ) -> tuple[Space, list[NDArray[np.bool_] | None], NDArray[np.uint8] | None]:
-        """Painted space of the samples at fractional slices ``at``, masks by lesion (None: not here), healthy tissue."""
+        """Painted space of samples at fractional slices ``at``, a mask a lesion (None: not here), healthy tissue."""
         reach = (float(at[1]) - float(at[0])) / 2 if len(at) > 1 else 0.0
         space = Space.at(*self.affine.points(at, self._jitter * np.float32(reach)), self.knee.subject)
         low, high = float(at.min()) - reach, float(at.max()) + reach
@@ -164,7 +177,7 @@ class Painter:
 
 
 def _jitter(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """A fixed scatter (SUB_SLICES, H, W) within ±1 of the samples' places, so that slanted surfaces show no terraces."""
+    """A fixed scatter (SUB_SLICES, H, W) of the samples' places, so that slanted surfaces show no terraces."""
     return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.8, 0.8, (SUB_SLICES, *shape)).astype(np.float32)
 
 
@@ -194,7 +207,7 @@ def _signal(
 
 
 def _shifted(fat: NDArray[np.float32], plane: Plane) -> NDArray[np.float32]:
-    """Chemical shift: fat displaced by 0.6 pixel along the readout (rows down for sagittal and coronal, else columns)."""
+    """Chemical shift: fat displaced by 0.6 pixel along the readout (down the rows; axial: along the columns)."""
     axis = 1 if plane is Plane.AXIAL else 0
     return 0.4 * fat + 0.6 * np.roll(fat, 1, axis)
 
@@ -228,6 +241,15 @@ def _coil(points, scanner: Scanner) -> NDArray[np.float32]:
     rim = (points[0] ** 2 + points[1] ** 2) * np.float32(1 / 60.0**2)
     ends = np.float32(1.0) - np.float32(0.22) * np.clip((points[2] * np.float32(1 / 90.0)) ** 2, 0, 1)
     return np.exp(slope) * (1 + np.float32(scanner.coil) * np.clip(rim, 0, 1.4)) * ends
+
+
+def _metal(points, scanner: Scanner) -> NDArray[np.float32]:
+    """A void about metal, with the signal of the void piled up along its rim."""
+    *centre, radius = scanner.metal
+    distance = np.sqrt(sum((axis - np.float32(c)) ** 2 for axis, c in zip(points, centre, strict=True)))
+    distance *= np.float32(1 / radius)
+    rim = np.exp(-(((distance - np.float32(1.2)) * np.float32(5.0)) ** 2))
+    return 1 - np.exp(-(distance**4)) + np.float32(0.9) * rim
 
 
 def _digital(

@@ -45,7 +45,7 @@ def draw_artefacts(generator: np.random.Generator, plane: Plane) -> Artefact:
 def add_artefacts(picture: NDArray[np.float32], artefact: Artefact) -> None:
     """Disturb ``picture`` (S, H, W) in place."""
     axis = artefact.phase_axis
-    shift = max(int(round(artefact.ghost_shift * picture.shape[axis])), 1)
+    shift = max(round(artefact.ghost_shift * picture.shape[axis]), 1)
     ghost = np.roll(picture, shift, axis) - np.roll(picture, -shift, axis)
     np.abs(ghost, out=ghost)
     ghost *= np.float32(artefact.ghost)

@@ -1,7 +1,7 @@
 """The whole knee: its parts, where each can lie, and the order they are painted in.
 
-Later parts are painted over earlier ones: meniscus, then cartilage, then cortex, then marrow, so that the condyle carves
-the meniscus into a wedge. Each part is computed only in the window of the picture that its bounding box covers.
+Later parts are painted over earlier ones: meniscus, then cartilage, then cortex, then marrow, so that the condyle
+carves the meniscus into a wedge. Each part is computed only in the window of the picture that its bounding box covers.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Affine:
     shape: tuple[int, int, int]
 
     def points(self, slices: NDArray[np.float64], jitter=0.0) -> tuple[NDArray[np.float32], ...]:
-        """(x, y, z) of the voxels at fractional slice indices, arrays ``(n, H, W)``; ``jitter`` is added to the index."""
+        """(x, y, z) of the voxels at fractional slice indices, arrays ``(n, H, W)``; ``jitter`` adds to the index."""
         _, height, width = self.shape
         k = np.asarray(slices, np.float32)[:, None, None] + np.float32(jitter)
         i, j = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
@@ -103,7 +103,7 @@ class Knee:
         return box_bounds(affine, [(part.box, part.shank) for part in parts], self.subject)
 
     def paint(self, space: Space, at: Callable[[int], Window]) -> None:
-        """Paint the healthy knee into ``space``; ``at(n)``: the window of part n, None where it is not in the picture."""
+        """Paint the healthy knee into ``space``; ``at(n)``: the window of part n, None: not here."""
         s, count = self.subject, len(self.bellies)
         fascia = soft.paint_leg(space, s)
         cuts = [(part.shank, _cut(at(n))) for n, part in enumerate(self.bellies)]
@@ -112,9 +112,9 @@ class Knee:
             window = at(n)
             if window is not None:
                 part.paint(space.crop(_cut(window)))
-        n = count + len(self.before)
-        self._paint_joint(space, at(n), at(n + 1))
-        for n, part in enumerate(self.after, n + 2):
+        bones_at = count + len(self.before)
+        self._paint_joint(space, at(bones_at), at(bones_at + 1))
+        for n, part in enumerate(self.after, bones_at + 2):
             window = at(n)
             if window is not None:
                 part.paint(space.crop(_cut(window)))

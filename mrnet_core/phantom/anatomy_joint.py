@@ -17,7 +17,7 @@ MENISCI = {
     "medial": (-18.0, 4.0, 19.0, 21.5, -1.0),
     "lateral": (17.5, 4.0, 19.0, 17.5, 1.0),
 }
-"""Centre (x, y) and half-widths (x, y) of each rim in the shank's frame, and the direction of x away from the midline."""
+"""Centre (x, y) and half-widths (x, y) of each rim in the shank's frame; which way x leaves the midline."""
 MENISCUS_TISSUE = {"medial": Tissue.MEDIAL_MENISCUS, "lateral": Tissue.LATERAL_MENISCUS}
 MENISCUS_BOX = {"medial": (-39, 0, -19, 27, -9, 6), "lateral": (-1, 39, -15, 23, -9, 6)}
 PLATEAU = -3.4
@@ -47,7 +47,7 @@ def meniscus_frame(space: Space, which: str, subject: Subject) -> tuple[Field, F
 def meniscus(space: Space, which: str, subject: Subject) -> Field:
     """A C-shaped wedge with roots near the spines; the condyle above carves it further."""
     rho, inner, height = meniscus_frame(space, which, subject)
-    cx, _, hx, _, outward = MENISCI[which]
+    _, _, hx, _, outward = MENISCI[which]
     share = np.clip((rho - inner) / (1 - inner), 0, 1)
     roof = height - (1.9 + 6.2 * share)
     body = np.maximum((rho - 1) * hx, (inner - rho) * hx)

@@ -188,7 +188,7 @@ def paint_leg(space: Space, subject: Subject) -> Field:
 
 
 def paint_muscles(space: Space, fascia: Field, soft: Soft, subject: Subject, windows) -> None:
-    """Bellies with fat between neighbours and streaks within; ``windows``: the part of the space each belly can reach."""
+    """Bellies with fat between neighbours and streaks within; ``windows``: where each can reach."""
     nearest = np.full(space.x.shape, 99, np.float32)
     second = np.full(space.x.shape, 99, np.float32)
     for belly, (lower, cut) in zip([*soft.upper, *soft.lower], windows, strict=True):

@@ -1,7 +1,8 @@
 """Where points lie in the knee, what they can be made of, and whose knee it is.
 
-Knee coordinates, in mm of the mean subject: ``x`` towards the lateral side, ``y`` posterior, ``z`` towards the head; the
-joint line is z = 0. A left and a right knee share them; ``acquisition`` mirrors ``x`` into the patient's left or right.
+Knee coordinates, in mm of the mean subject: ``x`` towards the lateral side, ``y`` posterior, ``z`` towards the head;
+the joint line is z = 0. A left and a right knee share them; ``acquisition`` mirrors ``x`` into the patient's left or
+right.
 The tibia, the menisci and the calf are drawn in the shank's frame (x, sy, sz), turned about the condyles by flexion.
 """
 

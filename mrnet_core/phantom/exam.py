@@ -25,8 +25,8 @@ _STREAMS = {"subject": 0, "lesions": 1, "scanner": 2, "report": 3}
 class PhantomExam:
     """One synthetic exam: series in the standard orientation, with the truth about it.
 
-    ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``; ``structures``: by plane, a bool
-    array ``(S, H, W)`` a structure of ``STRUCTURES``, empty unless asked for; ``sequences``: by plane, what was scanned.
+    ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``; ``structures``: by plane, a
+    bool array ``(S, H, W)`` a structure of ``STRUCTURES``, empty unless asked for; ``sequences``: by plane.
     """
 
     exam_id: str
@@ -97,7 +97,7 @@ def make_exam(
     planes
         Planes to acquire; leaving one out changes nothing in the others.
     lesions
-        Records to paint instead of those drawn: ``()`` gives the twin without any. Knee, scanner and noise stay the same.
+        Records to paint instead of those drawn: ``()`` gives the twin without any. Knee and noise stay the same.
     without
         Index of a lesion to leave out: the twin without it.
     structures

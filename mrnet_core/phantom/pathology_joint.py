@@ -176,7 +176,9 @@ def paint_effusion(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     rounded = (
         np.clip((40 - z) * (1 / 14.0), 0, 1) * np.clip((14 - y) * (1 / 12.0), 0, 1) * np.clip((z + 3) * (1 / 5.0), 0, 1)
     )
-    film = bone - (subject.cartilage + 0.2 + 0.16 * e) * np.where(y > 16, np.float32(1), np.sqrt(rounded))
+    film = bone - (subject.cartilage + 0.2 + 0.16 * e) * np.sqrt(
+        np.where(y > 16, np.clip((36 - z) * (1 / 12.0), 0, 1), rounded)
+    )
     sides = (y < 16) & (np.abs(x) > 18) & (y > -34)
     behind = (y > 22) & (z > 2) & (z < 34) & (np.abs(np.abs(x) - 20) < 13)
     notch = (np.abs(x) < 9) & (y > -10) & (y < 22) & (z > -3) & (z < 22) & (_noise(space, LOBULES) > 1.3 - 0.07 * e)
@@ -243,7 +245,7 @@ def paint_osteoarthritis(space: Space, lesion: Lesion, subject: Subject) -> Mask
     """Cartilage worn through over the load-bearing part, sclerosis and oedema beneath, spurs at the margins."""
     side = -1.0 if lesion.place.startswith("medial") else 1.0
     x, y, z = space.x, space.y, space.z
-    centre_y, seed = lesion.where
+    centre_y, _ = lesion.where
     r = lesion.extent / 2
     worn = blob(x, y, z, (side * 21, centre_y, -0.5), (r, r * 1.35, 4.5 + 2 * lesion.severity)) < 0
     lost = worn & (space.tissue == Tissue.CARTILAGE) & (_noise(space, LOBULES) < 1.2)
@@ -255,7 +257,7 @@ def paint_osteoarthritis(space: Space, lesion: Lesion, subject: Subject) -> Mask
     space.put(bed & (deep < -5.5), Tissue.SCLEROSIS)
     grown = np.zeros(space.x.shape, bool)
     for height in (5.5, -6.0):
-        spur = blob(x, y, z, (side * 36.3, centre_y, height), (2.0 + 2.4 * lesion.severity, 12, 2.6))
+        spur = blob(x, y, z, (side * 34.6, centre_y, height), (2.6 + 2.6 * lesion.severity, 12, 2.8))
         grown |= (spur < 0) & space.soft() & (space.tissue != Tissue.SKIN)
         space.put((spur < 0) & space.soft() & (space.tissue != Tissue.SKIN), Tissue.CORTEX)
         space.put(grown & (spur < -1.0), Tissue.MARROW)

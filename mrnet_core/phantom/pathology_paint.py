@@ -44,7 +44,7 @@ def lesion_boxes(affine: Affine, subject: Subject, lesions: tuple[Lesion, ...]) 
 def paint_lesions(
     space: Space, windows: list[tuple[slice, slice] | None], subject: Subject, lesions: tuple[Lesion, ...]
 ) -> list[Mask | None]:
-    """Paint each lesion into ``space`` in place; returns one mask a lesion, of the space's shape, None where it is not."""
+    """Paint each lesion into ``space`` in place; returns one mask a lesion, of the space's shape, None: not here."""
     masks: list[Mask | None] = [None] * len(lesions)
     for n in sorted(range(len(lesions)), key=lambda n: _ORDER[lesions[n].type]):
         window = windows[n]
@@ -62,7 +62,7 @@ def paint_lesions(
 def measure(lesion: Lesion, others: tuple[Lesion, ...], knee: Knee, step: float = 0.0) -> float:
     """Painted volume of a lesion, mm³ of the subject's own knee, on a lattice over its box.
 
-    ``others``: every lesion of the exam, ``lesion`` among them; ``step``: mm of the lattice, 0 for one that suits the box.
+    ``others``: every lesion of the exam, ``lesion`` among them; ``step``: mm of the lattice, 0: one that suits the box.
     """
     subject = knee.subject
     box, shank = _PAINTERS[lesion.type][0](lesion, subject)

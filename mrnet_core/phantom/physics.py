@@ -1,7 +1,7 @@
 """MR signal of a tissue by the spin-echo equation, at 1.5 or 3 T, water and fat apart.
 
-``S = PD (1 - exp(-TR/T1)) exp(-TE/T2)`` for each of water and fat; fat suppression leaves a share of the fat's signal, and
-chemical shift displaces it. Values are set by eye for a knee's contrasts at 1.5 T; they are no measurement.
+``S = PD (1 - exp(-TR/T1)) exp(-TE/T2)`` for each of water and fat; fat suppression leaves a share of the fat's signal,
+and chemical shift displaces it. Values are set by eye for a knee's contrasts at 1.5 T; they are no measurement.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ _VALUES = {
 
 
 def signal(sequence: Sequence, field_tesla: float = 1.5) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Signals (water, fat) of every tissue before fat suppression, indexed by ``Tissue``, relative to a proton density of 1.
+    """Signals (water, fat) of every tissue before fat suppression, by ``Tissue``, for a proton density of 1.
 
     Parameters
     ----------
