@@ -155,6 +155,17 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
     )
 
 
+def read_roles(reads: Source) -> tuple[str, ...]:
+    """The roles that a table of reads names, in order of appearance.
+
+    Raises
+    ------
+    InputError, DatasetError
+        The file cannot be read, or lacks a column.
+    """
+    return tuple(dict.fromkeys(read_table(reads, READS_COLUMNS).words("role")))
+
+
 def _check_known(table: Table, where: tuple, truth: NDArray) -> None:
     """Every row speaks of an exam and task that the reference standard has answered."""
     for line in table.cells.index[where[3].isna()]:

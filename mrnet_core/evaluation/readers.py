@@ -12,7 +12,7 @@ import pandas as pd
 
 from mrnet_core import paper
 from mrnet_core.datasets.reads import ReaderStudy
-from mrnet_core.domain import InputError, Metric
+from mrnet_core.domain import InputError, Metric, Task
 from mrnet_core.evaluation.counts import (
     correct_reads,
     counts_of_study,
@@ -20,9 +20,12 @@ from mrnet_core.evaluation.counts import (
     missing_as_wrong,
     model_matrices,
 )
+from mrnet_core.evaluation.crossover import COLUMNS as CROSSOVER_COLUMNS
 from mrnet_core.evaluation.crossover import crossover_balance, crossover_effects
-from mrnet_core.evaluation.multireader import multireader, reader_sets
+from mrnet_core.evaluation.multireader import COLUMNS as MRMC_COLUMNS
+from mrnet_core.evaluation.multireader import SUMMARY_COLUMNS, multireader, reader_sets
 from mrnet_core.evaluation.provenance import UNKNOWN, Provenance
+from mrnet_core.evaluation.published import MAIN_ROLE, PublishedEvidence
 from mrnet_core.evaluation.tables import averages, differences, per_reader, table2, with_family
 from mrnet_core.stats import auc, fleiss_kappa, micro_average_by_exam
 
@@ -38,6 +41,7 @@ POOLED_WARNING = (
     "intervals (the paper's) are too narrow, and the chi-squared test of Table 2 takes them for independent; the "
     "interval beside each comes from resampling exams with all their reads."
 )
+NO_READS = "The paper's case-level reads were never published; this cannot be computed from counts."
 TTEST_WARNING = (
     "The paper's t-test of Table 3 takes the readers as a sample and the exams as fixed: it says nothing of other "
     "exams. The MRMC analysis takes both as samples."
@@ -140,6 +144,44 @@ def evaluate_readers(study: ReaderStudy, options: Options | None = None) -> Read
         main_role=role,
         n_exams=len(study.exams),
         options=options,
+    )
+
+
+def published_study(published: PublishedEvidence) -> ReaderEvidence:
+    """The paper's study as far as counts go: no case-level read was published, so ``absent`` is long."""
+    roles = published.per_reader.drop_duplicates(["task", "reader"])
+    one_task = roles[roles["task"] == roles["task"].iloc[0]]
+    areas = [
+        (task.value, area.n_pos, area.n_neg, area.estimate, area.variance, area.lower, area.upper, area.note)
+        for task, area in published.auc.items()
+    ]
+    empty = {
+        name: pd.DataFrame(columns=columns)
+        for name, columns in (
+            ("kappa", KAPPA_COLUMNS),
+            ("mrmc", MRMC_COLUMNS),
+            ("mrmc_summary", SUMMARY_COLUMNS),
+            ("crossover", CROSSOVER_COLUMNS),
+            ("balance", ("sequence",)),
+        )
+    }
+    return ReaderEvidence(
+        readers=one_task[["reader", "role"]].assign(group="").reset_index(drop=True),
+        table2=published.table2,
+        table3=published.table3,
+        s4=published.s4,
+        family=published.family,
+        auc=pd.DataFrame(areas, columns=AUC_COLUMNS),
+        per_reader=published.per_reader,
+        averages=published.averages,
+        warnings=(POOLED_WARNING.partition(";")[0] + ".", TTEST_WARNING.partition(" The MRMC")[0]),
+        notes=("Figure 5 does not link readers across tasks: reader 1 of one task need not be reader 1 of another.",),
+        absent=dict.fromkeys(("kappa", "mrmc", "crossover", "balance", "by-exam interval"), NO_READS),
+        main_role=MAIN_ROLE,
+        n_exams=published.auc[Task.ACL].n_pos + published.auc[Task.ACL].n_neg,
+        options=Options(),
+        source=published.source,
+        **empty,
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mrnet_core.evaluation.provenance import Provenance
 
-Kind = Literal["line", "points", "segments", "bars"]
+Kind = Literal["line", "points", "segments"]
 """``line``: joined in order; ``points``: markers, with intervals where given; ``segments``: marks two by two."""
 
 
@@ -51,7 +51,6 @@ class Layer:
     marks: tuple[Mark, ...]
     interval: Literal["x", "y"] = "y"
     legend: bool = True
-    steps: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "segments" and len(self.marks) % 2:

@@ -59,10 +59,10 @@ def look_of(role: str, theme: Theme = "light") -> Look:
         k = int(name.lstrip("readsi"))
         shape = SHAPES[min(k, len(SHAPES) - 1)]
         colour = pairs[k % len(pairs)][condition != "unassisted"]
-        return Look(colour, *shape, filled=condition != "unassisted", size=10.0)
+        return Look(colour, *shape, filled=condition != "unassisted", size=10.0, width=1.7)
     plain = {
         "model": Look(ground.text, width=2.4, size=8.0),
-        "model.marked": Look(ground.text, "cross", "P", size=15.0),
+        "model.marked": Look(ground.text, "star", "*", size=19.0),
         "model.printed": Look(ground.text, "square", "s", filled=False, size=12.0),
         "model.second": Look(pairs[2][0], width=2.2, size=8.0, dash="dot"),
         "guide": Look(ground.muted, width=1.2, dash="dot"),
@@ -72,6 +72,6 @@ def look_of(role: str, theme: Theme = "light") -> Look:
         "difference": Look(pairs[0][1], "circle", "o", size=10.0, width=2.4),
         "difference.other": Look(pairs[0][0], "diamond", "D", filled=False, size=10.0, width=2.4),
         "difference.third": Look(pairs[1][1], "square", "s", size=9.0, width=2.4),
-        "pooled": Look(pairs[0][0], "circle", "o", filled=False, size=10.0, width=2.4),
+        "mean": Look(ground.text, "cross", "P", size=13.0, width=4.0),
     }
     return plain[role]

@@ -1,0 +1,380 @@
+"""The evidence: published numbers, reader studies and validations, their figures, tables and slides.
+
+The one door that the command line and the pages share. An operating point is named by its index on a curve.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from mrnet_core import paper
+from mrnet_core.datasets.published import read_published
+from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read_roles, read_study
+from mrnet_core.datasets.tables import Source, TableFile
+from mrnet_core.domain import InputError, Task
+from mrnet_core.evaluation.provenance import Provenance, today
+from mrnet_core.evaluation.published import PublishedEvidence, recompute
+from mrnet_core.evaluation.readers import Options, ReaderEvidence, evaluate_readers, published_study
+from mrnet_core.evaluation.validation import (
+    OperatingView,
+    TaskValidation,
+    Validation,
+    index_at_specificity,
+    index_at_threshold,
+    nearest_index,
+    operating_table,
+    operating_view,
+    validate_published,
+    validate_scores,
+)
+from mrnet_core.report.evidence_json import (
+    READER_FRAMES,
+    published_frames,
+    published_json,
+    readers_json,
+    validation_json,
+)
+from mrnet_core.report.evidence_text import published_text, readers_text, validation_text
+from mrnet_core.report.figure_spec import FigureSpec
+from mrnet_core.report.figures_readers import (
+    crossover_figure,
+    difference_figure,
+    forest_table2,
+    forest_table3,
+    kappa_figure,
+    mrmc_figure,
+    slope_figure,
+)
+from mrnet_core.report.figures_validation import calibration_figure, roc_figure
+from mrnet_core.report.matplotlib_figures import figure_file
+from mrnet_core.report.plotly_figures import plotly_figure
+from mrnet_core.report.slides import slides
+from mrnet_core.report.tables import (
+    auc_frame,
+    calibration_frame,
+    comparison_frame,
+    crossover_frame,
+    kappa_frame,
+    mrmc_frame,
+    predictive_frame,
+    printed_table2,
+    printed_table3,
+    recomputed_s4,
+    recomputed_table2,
+    recomputed_table3,
+    records_frame,
+    table_csv,
+)
+from mrnet_core.store import PUBLISHED, Run, resolve_run, write_whole
+
+SLIDES_TITLE = "Reading knee MRI with a network: the evidence"
+PAPER_MODEL = "MRNet of the paper"
+TEMPLATES = {
+    "reads": "reader,role,group,exam,task,assisted,period,order,read,confidence\n"
+    "R1,radiologist,1,E001,acl,0,1,1,1,80\nR1,radiologist,1,E001,acl,1,2,3,1,95\n"
+    "R2,surgeon,2,E001,acl,1,1,2,1,70\nR2,surgeon,2,E001,acl,0,2,1,,\n",
+    "reference": "exam,task,rater1,rater2,rater3,majority\nE001,acl,1,1,0,1\nE002,acl,0,0,0,0\n",
+    "model": "exam,task,probability\nE001,acl,0.91\nE002,acl,0.12\n",
+    "scores": "exam,task,probability\nE001,abnormal,0.97\nE001,acl,0.91\nE001,meniscus,0.33\n",
+    "labels": "exam,task,label\nE001,abnormal,1\nE001,acl,1\nE001,meniscus,0\n",
+}
+"""Example rows of each table a person can hand in."""
+
+
+@lru_cache(maxsize=1)
+def published() -> PublishedEvidence:
+    """The published numbers recomputed; once in a process.
+
+    Raises
+    ------
+    ArtifactError
+        The counts are missing or damaged.
+    """
+    evidence = recompute(read_published(PUBLISHED))
+    return replace(evidence, source=today(f"{paper.CITATION}, Figure 5", PAPER_MODEL, "120 exams, 9 readers"))
+
+
+@lru_cache(maxsize=1)
+def published_validation() -> Validation:
+    """The paper's validation set as its Figure 5 shows it."""
+    return validate_published(published())
+
+
+@lru_cache(maxsize=1)
+def published_readers() -> ReaderEvidence:
+    """The paper's reader study from its counts; what counts cannot give is named in ``absent``."""
+    return published_study(published())
+
+
+def run_validation(model: str | None = None) -> Validation:
+    """A model's own held-out exams: the scores and labels in its RUN folder (None: $MRNET_MODEL, else the demo model).
+
+    Raises
+    ------
+    InputError, ArtifactError
+        No RUN folder, or one without scores.
+    """
+    run = Run.open(resolve_run(model))
+    scores, labels = (_run_table(run, f"scores/validation_{name}.csv") for name in ("scores", "labels"))
+    data = read_labelled_scores(scores, labels)
+    return replace(validate_scores(data), source=_run_source(run, _exams(data)))
+
+
+def run_readers(model: str | None = None) -> ReaderEvidence:
+    """The reader study that ships with a RUN folder (the demo model's is simulated).
+
+    Raises
+    ------
+    InputError, ArtifactError
+        No RUN folder, or one without a reader study.
+    """
+    run = Run.open(resolve_run(model))
+    tables = [_run_table(run, f"readers/{name}.csv") for name in ("reads", "reference", "model")]
+    study = read_study(*tables)
+    source = _run_source(run, f"{len(study.exams)} exams, {len(study.readers)} simulated readers")
+    return replace(evaluate_readers(study), source=source)
+
+
+def file_validation(
+    scores: Source, labels: Source, scores2: Source | None = None, *, level: float = 0.95
+) -> Validation:
+    """A person's own scores against labels; with ``scores2`` two models on the same exams.
+
+    Raises
+    ------
+    InputError, DatasetError
+        A table breaks its format; the message names file, line and row.
+    """
+    if not 0.5 <= level < 1:
+        raise InputError(f"the confidence level must be from 0.5 to below 1; got {level:g}")
+    data = read_labelled_scores(scores, labels, scores2)
+    source = today(f"{scores.name}, {labels.name}", scores.name, _exams(data))
+    return replace(validate_scores(data, level=level), source=source)
+
+
+def file_readers(
+    reads: Source, reference: Source, model: Source | None = None, *, options: Options | None = None
+) -> ReaderEvidence:
+    """A person's own reader study.
+
+    Raises
+    ------
+    InputError, DatasetError
+        A table breaks its format (the message names file, line and row), or no reader has the main role.
+    """
+    study = read_study(reads, reference, model)
+    source = today(
+        f"{reads.name}, {reference.name}",
+        model.name if model is not None else "",
+        f"{len(study.exams)} exams, {len(study.readers)} readers",
+    )
+    return replace(evaluate_readers(study, options), source=source)
+
+
+def roles_in(reads: Source) -> tuple[str, ...]:
+    """The roles that a table of reads names."""
+    return read_roles(reads)
+
+
+def roles_of(evidence: Validation | ReaderEvidence | PublishedEvidence) -> tuple[str, ...]:
+    """The roles of the readers behind some evidence, in order; empty where there are no readers."""
+    frame = evidence.per_reader
+    return () if frame is None else tuple(dict.fromkeys(frame["role"]))
+
+
+def template(name: str) -> bytes:
+    """A small table to start from: ``reads``, ``reference``, ``model``, ``scores`` or ``labels``.
+
+    Raises
+    ------
+    InputError
+        No such template.
+    """
+    if name not in TEMPLATES:
+        raise InputError(f"no template {name!r}; there are {', '.join(TEMPLATES)}")
+    return TEMPLATES[name].encode("utf-8")
+
+
+def _run_table(run: Run, name: str) -> Source:
+    if not run.has(name):
+        what = "reader study" if name.startswith("readers") else "scores of held-out exams"
+        raise InputError(f"the model {run.manifest.get('name', run.folder.name)} has no {what} ({name} is missing)")
+    return run.path(name)
+
+
+def _run_source(run: Run, n: str) -> Provenance:
+    name, trained_on = (run.manifest.get(key, "") for key in ("name", "trained_on"))
+    synthetic = "synthetic exams" if run.manifest.get("synthetic") else "held-out exams"
+    return today(f"{synthetic} of {name}", f"{name}, trained on {trained_on}" if trained_on else name, n)
+
+
+def _exams(data: LabelledScores) -> str:
+    counts = {len(exams) for exams in data.exams.values()}
+    return f"{min(counts)} exams" if len(counts) == 1 else f"{min(counts)} to {max(counts)} exams a task"
+
+
+def reader_frames(evidence: ReaderEvidence) -> dict[str, pd.DataFrame]:
+    """Every table of a reader study by name."""
+    return {name: getattr(evidence, name) for name in READER_FRAMES}
+
+
+def validation_frames(
+    validation: Validation, specificity: float = 0.9, prevalence: float | None = None
+) -> dict[str, pd.DataFrame]:
+    """Every table of a validation by name."""
+    frames = {
+        "auc": auc_frame(validation),
+        "operating": operating_table(validation, specificity),
+        "predictive": predictive_frame(validation, specificity, prevalence),
+        "calibration": calibration_frame(validation),
+        "comparison": comparison_frame(validation),
+    }
+    return {name: frame for name, frame in frames.items() if len(frame)}
+
+
+def write_tables(frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Write each table as ``<name>.csv``.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    return _write({f"{name}.csv": table_csv(frame) for name, frame in frames.items()}, folder)
+
+
+def _write(files: dict[str, bytes], folder: Path) -> list[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_whole(folder / name, data)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}; name a folder you may write to") from error
+    return [folder / name for name in files]
+
+
+def published_figures() -> list[FigureSpec]:
+    """The paper's figures from its counts: Figure 5, Figure 6, the tables as forests, every reader's change."""
+    evidence, validation = published(), published_validation()
+    slopes = [slope_figure(evidence, task) for task in Task]
+    specs = [
+        roc_figure(validation),
+        difference_figure(evidence),
+        forest_table2(evidence),
+        forest_table3(evidence),
+        *slopes,
+    ]
+    return [spec for spec in specs if spec is not None]
+
+
+def reader_figures(evidence: ReaderEvidence) -> list[FigureSpec]:
+    """Every figure that a reader study allows."""
+    specs: list[FigureSpec | None] = [forest_table2(evidence)]
+    if evidence.table3["mean_difference"].notna().any():
+        tasks = [task for task in Task if task.value in set(evidence.per_reader["task"])]
+        specs += [difference_figure(evidence), forest_table3(evidence)]
+        specs += [slope_figure(evidence, task) for task in tasks]
+    specs += [kappa_figure(evidence), mrmc_figure(evidence), crossover_figure(evidence)]
+    return [spec for spec in specs if spec is not None]
+
+
+def validation_figures(validation: Validation) -> list[FigureSpec]:
+    """ROC curves and, where there are probabilities, calibration."""
+    return [spec for spec in (roc_figure(validation), calibration_figure(validation)) if spec is not None]
+
+
+def write_figures(specs: Sequence[FigureSpec], folder: Path) -> list[Path]:
+    """Write each figure as PNG, SVG and PDF, and its numbers as CSV.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    files = {f"{spec.id}.{kind}": figure_file(spec, kind) for spec in specs for kind in ("png", "svg", "pdf")}
+    files |= {f"{spec.id}.csv": table_csv(spec.table()) for spec in specs}
+    return _write(files, folder)
+
+
+def write_slides(specs: Sequence[FigureSpec], path: Path) -> Path:
+    """Write the figures as a PPTX.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    return _write({path.name: slides(specs, title=SLIDES_TITLE)}, path.parent)[0]
+
+
+__all__ = [
+    "FigureSpec",
+    "OperatingView",
+    "Options",
+    "Provenance",
+    "PublishedEvidence",
+    "ReaderEvidence",
+    "Source",
+    "TableFile",
+    "TaskValidation",
+    "Validation",
+    "auc_frame",
+    "calibration_figure",
+    "calibration_frame",
+    "comparison_frame",
+    "crossover_figure",
+    "crossover_frame",
+    "difference_figure",
+    "figure_file",
+    "file_readers",
+    "file_validation",
+    "forest_table2",
+    "forest_table3",
+    "index_at_specificity",
+    "index_at_threshold",
+    "kappa_figure",
+    "kappa_frame",
+    "mrmc_figure",
+    "mrmc_frame",
+    "nearest_index",
+    "operating_table",
+    "operating_view",
+    "plotly_figure",
+    "predictive_frame",
+    "printed_table2",
+    "printed_table3",
+    "published",
+    "published_figures",
+    "published_frames",
+    "published_json",
+    "published_readers",
+    "published_text",
+    "published_validation",
+    "reader_figures",
+    "reader_frames",
+    "readers_json",
+    "readers_text",
+    "recomputed_s4",
+    "recomputed_table2",
+    "recomputed_table3",
+    "records_frame",
+    "roc_figure",
+    "roles_in",
+    "roles_of",
+    "run_readers",
+    "run_validation",
+    "slides",
+    "slope_figure",
+    "table_csv",
+    "template",
+    "validation_figures",
+    "validation_frames",
+    "validation_json",
+    "validation_text",
+    "write_figures",
+    "write_slides",
+    "write_tables",
+]

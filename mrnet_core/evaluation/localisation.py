@@ -1,0 +1,347 @@
+"""Do heatmaps point at the lesion? Grades against lesions whose place is known voxel by voxel.
+
+Exams with the finding are graded, one plane's network at a time. A place on the picture is a CAM cell, centred on pixel
+``31 + 32 i`` of 256; a cell hits a lesion when its centre lies within 36 pixels of the lesion's pixels in the same slice.
+
+Measures
+    pointing game: the hottest cell of the hottest slice hits;
+    right slice: the hottest slice shows the lesion;
+    energy: the share of the map above zero, upsampled to pixels, that lies inside the lesion.
+What they are held against
+    chance: a cell (slice, pixel) of the knee taken blindly;
+    prior: the exam's own hot spot tested on the other exams' lesions, which a network that always points to one place
+    reaches without looking;
+    an untrained network: the same grades of another set of cases (``network`` names it).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mrnet_core.domain import CAM_SIZE, MODEL_SIZE, InputError, Plane, Task
+from mrnet_core.models.cam import CELL_CENTRES, CELL_STEP, upsample_cam
+from mrnet_core.preprocess.intensity import foreground_threshold
+from mrnet_core.stats import Comparison, Proportion, paired_t, wilson
+
+POINTING_PIXELS = 36.0
+"""One CAM cell (32 pixels) and an eighth: how near the hottest cell's centre must come to the lesion."""
+SEVERITY_WORDS = ("subtle", "moderate", "plain")
+"""Thirds of a lesion's severity, 0 to 1."""
+CALLED = 0.5
+"""An exam is called positive at this probability or above, as everywhere."""
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """What is known of a lesion beside its place.
+
+    ``type``: in words; ``grade``: a word, or empty; ``severity``: 0 (subtle) to 1 (plain); ``label``: the task it makes
+    positive beside abnormality, or empty.
+    """
+
+    type: str
+    grade: str
+    severity: float
+    label: str
+
+    @property
+    def severity_word(self) -> str:
+        """Subtle, moderate or plain: the third its severity lies in."""
+        return SEVERITY_WORDS[min(int(self.severity * len(SEVERITY_WORDS)), len(SEVERITY_WORDS) - 1)]
+
+    def counts_for(self, task: Task) -> bool:
+        """True where this lesion makes the task positive; every lesion is an abnormality."""
+        return task is Task.ABNORMAL or self.label == task.value
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One lesion in one series, reduced to what grading needs.
+
+    ``hits``: bool ``(s, 7, 7)``, cells that hit it. ``slices``: bool ``(s,)``, slices that show it. ``energy``: share of
+    the map inside it; NaN where no value of the map is above zero. ``room``: its share of the knee's pixels.
+    """
+
+    lesion: Lesion
+    hits: NDArray[np.bool_]
+    slices: NDArray[np.bool_]
+    energy: float
+    room: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network's heatmap over one series of an exam with the finding, beside the lesions it should point at.
+
+    ``knee``: bool ``(s, 7, 7)``, cells that lie in the knee. ``hot``: slice, row and column of the hottest cell of the
+    hottest slice. ``invisible``: lesions of the task without a pixel in this series.
+    """
+
+    exam: str
+    plane: Plane
+    task: Task
+    probability: float
+    hot: tuple[int, int, int]
+    knee: NDArray[np.bool_]
+    marks: tuple[Mark, ...]
+    invisible: tuple[Lesion, ...]
+
+
+@dataclass(frozen=True)
+class LocalisationGrade:
+    """Grades of one network over the exams of a group.
+
+    Attributes
+    ----------
+    network
+        Which set of networks ("trained", "untrained").
+    by, group
+        ``all``; or a lesion's ``type``, ``severity`` or ``grade``, and its word. An exam stands in a group when a lesion of
+        the group is visible, and is held against the lesions of the group only.
+    n
+        Exams graded. ``not_visible``: exams left out since no lesion of the group has a pixel in this plane.
+    pointing, right_slice
+        Proportions with Wilson intervals, n as above.
+    pointing_chance, right_slice_chance, pointing_prior
+        The same by chance, and of the hot spots on other exams' lesions (NaN for a single exam).
+    energy, energy_chance
+        Means over exams whose map has a value above zero (``energy_gain.n`` of them); their paired difference with its t
+        interval.
+    called, called_elsewhere
+        Exams called positive, and the proportion of those whose hot spot missed: right calls with a heatmap in the
+        wrong place.
+    """
+
+    network: str
+    plane: Plane
+    task: Task
+    by: str
+    group: str
+    n: int
+    not_visible: int
+    pointing: Proportion
+    pointing_chance: float
+    pointing_prior: float
+    right_slice: Proportion
+    right_slice_chance: float
+    energy: float
+    energy_chance: float
+    energy_gain: Comparison
+    called: int
+    called_elsewhere: Proportion
+
+    def record(self) -> dict:
+        """Plain values for JSON and tables, full precision; None where undefined, with the reason in ``note``."""
+        values = {
+            "network": self.network,
+            "plane": self.plane.value,
+            "task": self.task.value,
+            "by": self.by,
+            "group": self.group,
+            "n": self.n,
+            "not_visible": self.not_visible,
+        }
+        parts = {"pointing": self.pointing, "right_slice": self.right_slice, "called_elsewhere": self.called_elsewhere}
+        for name, part in parts.items():
+            values |= {name: part.estimate, f"{name}_lower": part.lower, f"{name}_upper": part.upper}
+            values[f"{name}_x"] = part.x
+        for name in ("pointing_chance", "pointing_prior", "right_slice_chance", "energy", "energy_chance", "called"):
+            values[name] = getattr(self, name)
+        gain = self.energy_gain
+        values |= {"energy_gain": gain.estimate, "energy_gain_lower": gain.lower, "energy_gain_upper": gain.upper}
+        values["energy_n"] = gain.n
+        notes = dict.fromkeys(part.note for part in (*parts.values(), gain) if part.note)
+        values["note"] = "; ".join(notes)
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in values.items()
+        }
+
+
+def knee_cells(stack: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Cells ``(s, 7, 7)`` that lie in the knee, of a prepared series ``(s, 256, 256)``.
+
+    A cell does where the mean of its 32 × 32 pixels is above the foreground's threshold: averaging bridges what is dark in
+    the knee (cortex, ligaments, suppressed fat) and not the air around it.
+    """
+    _check_stack(stack)
+    threshold = foreground_threshold(stack)
+    half = CELL_STEP // 2
+    means = np.empty((len(stack), CAM_SIZE, CAM_SIZE))
+    for row, y in enumerate(CELL_CENTRES):
+        for column, x in enumerate(CELL_CENTRES):
+            # the centre lies between pixels 31 and 32 of a whole number of pixels: 16 before it, 16 from it on
+            means[:, row, column] = stack[:, y - half + 1 : y + half + 1, x - half + 1 : x + half + 1].mean(axis=(1, 2))
+    return means > threshold
+
+
+def hit_cells(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cells ``(s, 7, 7)`` whose centre lies within 36 pixels of a lesion's pixels in the same slice."""
+    _check_stack(mask)
+    hits = np.zeros((len(mask), CAM_SIZE, CAM_SIZE), bool)
+    for k in np.flatnonzero(mask.any(axis=(1, 2))):
+        distance = ndimage.distance_transform_edt(~mask[k])
+        hits[k] = distance[np.ix_(CELL_CENTRES, CELL_CENTRES)] <= POINTING_PIXELS
+    return hits
+
+
+def hot_spot(cam: NDArray[np.float32]) -> tuple[int, int, int]:
+    """Slice, row and column (0-based cells) of the map's highest value, the first of equals."""
+    return tuple(int(index) for index in np.unravel_index(int(np.argmax(cam)), cam.shape))
+
+
+def build_case(
+    key: tuple[str, Plane, Task],
+    cam: NDArray[np.float32],
+    probability: float,
+    lesions: Sequence[tuple[Lesion, NDArray[np.bool_]]],
+    stack: NDArray[np.uint8],
+) -> Case | None:
+    """Reduce one heatmap and its lesions to a case.
+
+    Parameters
+    ----------
+    key
+        Exam, plane, task.
+    cam
+        ``(s, 7, 7)``, before any scaling.
+    probability
+        What the network said.
+    lesions
+        Every lesion of the exam with its mask, bool ``(s, 256, 256)`` on the network's picture.
+    stack
+        The picture, uint8 ``(s, 256, 256)``.
+
+    Returns
+    -------
+    Case or None
+        None where no lesion makes the task positive.
+    """
+    exam, plane, task = key
+    ours = [(lesion, mask) for lesion, mask in lesions if lesion.counts_for(task)]
+    if not ours:
+        return None
+    for what, array in (("heatmap", cam), *(("mask", mask) for _, mask in ours)):
+        if len(array) != len(stack):
+            raise InputError(f"exam {exam}, {plane}: the {what} has {len(array)} slices, the picture {len(stack)}")
+    warm = np.maximum(upsample_cam(cam), 0)
+    total = float(warm.sum(dtype=np.float64))
+    knee = stack > foreground_threshold(stack)
+    marks = [
+        Mark(
+            lesion=lesion,
+            hits=hit_cells(mask),
+            slices=mask.any(axis=(1, 2)),
+            energy=float(warm[mask].sum(dtype=np.float64)) / total if total > 0 else math.nan,
+            room=float(mask.sum() / max(int((knee | mask).sum()), 1)),
+        )
+        for lesion, mask in ours
+        if mask.any()
+    ]
+    invisible = tuple(lesion for lesion, mask in ours if not mask.any())
+    return Case(exam, plane, task, float(probability), hot_spot(cam), knee_cells(stack), tuple(marks), invisible)
+
+
+def grade(cases: Iterable[Case], network: str = "trained") -> tuple[LocalisationGrade, ...]:
+    """Grades by plane and task: of all exams, and by the lesions' type, severity and grade.
+
+    Groups come in the order of planes and tasks, then ``all``, types, severities and grades by name.
+    """
+    cases = tuple(cases)
+    grades = []
+    for plane in Plane:
+        for task in Task:
+            own = [case for case in cases if (case.plane, case.task) == (plane, task)]
+            if own:
+                grades.append(_grade(network, own, "all", "all", lambda lesion: True))
+            for by, word in _GROUPINGS.items():
+                for group in _groups(own, word):
+                    grades.append(_grade(network, own, by, group, lambda lesion, w=word, g=group: w(lesion) == g))
+    return tuple(grades)
+
+
+_GROUPINGS: dict[str, Callable[[Lesion], str]] = {
+    "type": lambda lesion: lesion.type,
+    "severity": lambda lesion: lesion.severity_word,
+    "grade": lambda lesion: lesion.grade and f"{lesion.type}, {lesion.grade}",
+}
+
+
+def _groups(cases: Sequence[Case], word: Callable[[Lesion], str]) -> list[str]:
+    found = {word(mark.lesion) for case in cases for mark in case.marks}
+    found |= {word(lesion) for case in cases for lesion in case.invisible}
+    found.discard("")
+    order = {name: number for number, name in enumerate(SEVERITY_WORDS)}
+    return sorted(found, key=lambda name: (order.get(name, 0), name))
+
+
+def _grade(
+    network: str, cases: Sequence[Case], by: str, group: str, belongs: Callable[[Lesion], bool]
+) -> LocalisationGrade:
+    shown, hidden = [], 0
+    for case in cases:
+        marks = [mark for mark in case.marks if belongs(mark.lesion)]
+        if marks:
+            shown.append((case, marks))
+        elif any(belongs(lesion) for lesion in case.invisible):
+            hidden += 1
+    targets = [np.any([mark.hits for mark in marks], axis=0) for _, marks in shown]
+    slices = [np.any([mark.slices for mark in marks], axis=0) for _, marks in shown]
+    hit = [bool(target[case.hot]) for (case, _), target in zip(shown, targets, strict=True)]
+    right = [bool(where[case.hot[0]]) for (case, _), where in zip(shown, slices, strict=True)]
+    called = [case.probability >= CALLED for case, _ in shown]
+    # Lesions of one exam may overlap; the shares of the whole are at most 1.
+    energy = np.array([min(sum(mark.energy for mark in marks), 1.0) for _, marks in shown])
+    room = np.array([min(sum(mark.room for mark in marks), 1.0) for _, marks in shown])
+    warm = np.isfinite(energy)
+    first = cases[0]
+    return LocalisationGrade(
+        network=network,
+        plane=first.plane,
+        task=first.task,
+        by=by,
+        group=group,
+        n=len(shown),
+        not_visible=hidden,
+        pointing=wilson(sum(hit), len(hit)),
+        pointing_chance=_mean([_share(target, case.knee) for (case, _), target in zip(shown, targets, strict=True)]),
+        pointing_prior=_prior([case.hot for case, _ in shown], targets),
+        right_slice=wilson(sum(right), len(right)),
+        right_slice_chance=_mean([where.mean() for where in slices]),
+        energy=_mean(energy[warm]),
+        energy_chance=_mean(room[warm]),
+        energy_gain=paired_t(room[warm], energy[warm]),
+        called=sum(called),
+        called_elsewhere=wilson(sum(c and not h for c, h in zip(called, hit, strict=True)), sum(called)),
+    )
+
+
+def _mean(values) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def _share(target: NDArray[np.bool_], knee: NDArray[np.bool_]) -> float:
+    """Of the cells that lie in the knee (or, at its edge, hit the lesion), those that hit."""
+    return float(target.sum() / (knee | target).sum())
+
+
+def _prior(spots: Sequence[tuple[int, int, int]], targets: Sequence[NDArray[np.bool_]]) -> float:
+    """Mean over exams of how often their hot spot hits the other exams' lesions; the slice at the same relative depth."""
+    if len(spots) < 2:
+        return math.nan
+    hits = np.zeros((len(spots), len(targets)), bool)
+    for a, (k, row, column) in enumerate(spots):
+        depth = (k + 0.5) / len(targets[a])
+        for b, target in enumerate(targets):
+            hits[a, b] = target[int(depth * len(target)), row, column]
+    np.fill_diagonal(hits, False)
+    return float(hits.sum() / (len(spots) * (len(spots) - 1)))
+
+
+def _check_stack(stack: NDArray) -> None:
+    if stack.ndim != 3 or stack.shape[1:] != (MODEL_SIZE, MODEL_SIZE):
+        raise InputError(f"a picture or mask must be (s, {MODEL_SIZE}, {MODEL_SIZE}); got {stack.shape}")

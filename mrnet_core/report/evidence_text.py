@@ -1,0 +1,291 @@
+"""Evidence as lines for a terminal."""
+
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mrnet_core import paper
+from mrnet_core.domain import Metric, Task
+from mrnet_core.evaluation.published import DIFFERS, EQUAL, NOT_RECOMPUTABLE, PublishedEvidence
+from mrnet_core.evaluation.readers import ReaderEvidence
+from mrnet_core.evaluation.validation import SAME_EXAMS_WARNING, Validation, operating_table
+from mrnet_core.report.tables import (
+    as_printed,
+    auc_frame,
+    calibration_frame,
+    comparison_frame,
+    crossover_frame,
+    interval,
+    kappa_frame,
+    mrmc_frame,
+    number,
+    p_text,
+    predictive_frame,
+    recomputed_s4,
+    recomputed_table2,
+    recomputed_table3,
+    task_name,
+)
+
+WIDTH = 110
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[object]], *, repeat: bool = False) -> str:
+    """Columns lined up, two spaces apart; a first cell equal to the one above is left blank unless ``repeat``."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(header)]
+    lines = ["  ".join(name.ljust(width) for name, width in zip(header, widths, strict=True)).rstrip()]
+    lines.append("  ".join("-" * width for width in widths))
+    above = None
+    for row in cells:
+        first = "" if row[0] == above and not repeat else row[0]
+        above = row[0]
+        lines.append(
+            "  ".join(cell.ljust(width) for cell, width in zip([first, *row[1:]], widths, strict=True)).rstrip()
+        )
+    return "\n".join(lines)
+
+
+def frame_grid(frame: pd.DataFrame) -> str:
+    """A frame of texts as a grid."""
+    return grid(list(frame.columns), frame.to_numpy().tolist()) if len(frame) else "(none)"
+
+
+def paragraph(text: str, mark: str = "") -> str:
+    """A sentence or more, wrapped, with a hanging indent after ``mark``."""
+    return textwrap.fill(text, WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
+
+
+def published_text(evidence: PublishedEvidence) -> str:
+    """Every record of the paper beside its recomputation, then what differs and why."""
+    tally = evidence.tally()
+    lines = [
+        paper.CITATION,
+        f"{len(evidence.records)} printed numbers: {tally[EQUAL]} equal to every printed digit, {tally[DIFFERS]} "
+        f"different (each by one of C1 to C8 below), {tally[NOT_RECOMPUTABLE]} not recomputable.",
+        "",
+        "Table 2. Model against unassisted general radiologists, recomputed",
+        frame_grid(recomputed_table2(evidence)),
+        "",
+        "Table 3. Clinical experts assisted minus unassisted, recomputed",
+        frame_grid(recomputed_table3(evidence)),
+        "",
+        "S4 Table. General radiologists only, recomputed (the paper's text prints ACL specificity: p 0.003, q 0.019)",
+        frame_grid(recomputed_s4(evidence)),
+        "",
+        f"q: Benjamini-Hochberg over one family of {len(evidence.family)} tests (9 of each table above).",
+        "",
+        "Every printed number",
+    ]
+    rows = [
+        (record.id, record.printed, as_printed(record), record.status)
+        for record in evidence.records
+        if record.status != NOT_RECOMPUTABLE
+    ]
+    lines.append(grid(("record", "printed", "recomputed", "status"), rows, repeat=True))
+    lines += ["", "What differs"]
+    rows = [(r.id, r.printed, as_printed(r), r.note) for r in evidence.records if r.status == DIFFERS]
+    lines.append(grid(("record", "printed", "recomputed", "why"), rows, repeat=True))
+    lines += ["", "What cannot be recomputed"]
+    reasons = dict.fromkeys(record.note for record in evidence.records if record.status == NOT_RECOMPUTABLE)
+    for reason in reasons:
+        ids = [record.id for record in evidence.records if record.note == reason]
+        lines += [paragraph(reason), paragraph(", ".join(ids), "    ")]
+    lines += ["", "Where the paper contradicts itself, or claims more than its counts bear"]
+    for entry in evidence.contradictions:
+        lines += [paragraph(f"{entry.claim}", f"{entry.id}  "), paragraph(entry.evidence, "    ")]
+    lines += ["", evidence.source.line()]
+    return "\n".join(lines)
+
+
+def readers_text(evidence: ReaderEvidence) -> str:
+    """The tables of a study, with warnings where a reader of them needs one."""
+    groups = evidence.readers["role"].value_counts(sort=False)
+    who = ", ".join(f"{count} {role}" for role, count in groups.items())
+    lines = [f"{len(evidence.readers)} readers ({who}), {evidence.n_exams} exams", ""]
+    lines += [paragraph(note, "! ") for note in evidence.notes]
+    family = f"q: Benjamini-Hochberg over one family of {_family_size(evidence)} tests."
+    lines += [
+        f"Table 2. Model against the unassisted {evidence.main_role} micro-average",
+        _or_why(recomputed_table2(evidence), evidence, "table2"),
+        paragraph(evidence.warnings[0], "! "),
+        "",
+        "Table 3. All readers, assisted minus unassisted (one-tailed paired t)",
+        _or_why(recomputed_table3(evidence), evidence, "table3"),
+        "",
+        f"S4. {evidence.main_role.capitalize()}s only",
+        _or_why(recomputed_s4(evidence), evidence, "s4"),
+        family,
+        "",
+        "Micro- and macro-averages",
+        grid(
+            ("Readers", "Task", "Metric", "Reads", "Micro (Wilson)", "By exam", "Macro", "SD"), _average_rows(evidence)
+        ),
+        "",
+        "Agreement: exact Fleiss kappa (Conger)",
+        frame_grid(kappa_frame(evidence.kappa)),
+        "",
+        "Model AUC (DeLong)",
+        _or_why(_auc_text(evidence.auc), evidence, "auc"),
+        "",
+        "MRMC: assisted minus unassisted, two-sided",
+        frame_grid(mrmc_frame(evidence)),
+        paragraph(evidence.warnings[1], "! "),
+        "",
+        "Crossover: period and carry-over",
+        _or_why(crossover_frame(evidence), evidence, "crossover"),
+        paragraph(
+            "A carry-over effect cannot be told from a difference between the two groups of readers; where there is "
+            "one, the period effect and the effect of assistance are biased.",
+            "! ",
+        ),
+        "",
+        "Groups",
+        frame_grid(_balance_frame(evidence.balance)),
+    ]
+    rest = [
+        f"{part}: {why}"
+        for part, why in evidence.absent.items()
+        if part not in ("table2", "table3", "s4", "auc", "crossover")
+    ]
+    lines += ["", *(paragraph(text, "! ") for text in rest)] if rest else []
+    lines += ["", evidence.source.line()]
+    return "\n".join(lines)
+
+
+def _or_why(frame: pd.DataFrame, evidence: ReaderEvidence, part: str) -> str:
+    return frame_grid(frame) if len(frame) else f"None: {evidence.absent.get(part, 'nothing to show')}."
+
+
+def _family_size(evidence: ReaderEvidence) -> int:
+    return int(evidence.family["p"].notna().sum())
+
+
+def _average_rows(evidence: ReaderEvidence) -> list[tuple]:
+    rows = []
+    for row in evidence.averages.to_dict("records"):
+        condition = "assisted" if row["assisted"] else "unassisted"
+        rows.append(
+            (
+                f"{row['readers']} ({row['n_readers']}) {condition}",
+                *(task_name(row["task"]), row["metric"], f"{row['micro_x']}/{row['micro_n']}"),
+                interval(row["micro"], row["micro_lower"], row["micro_upper"]),
+                f"({number(row['boot_lower'])}, {number(row['boot_upper'])})",
+                *(number(row["macro"]), number(row["macro_sd"])),
+            )
+        )
+    return rows
+
+
+def _auc_text(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        (task_name(row["task"]), interval(row["auc"], row["lower"], row["upper"]), row["n_pos"], row["n_neg"])
+        for row in frame.to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=["Task", "AUC (95% CI)", "Positive", "Negative"])
+
+
+def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    shown = ["sequence", "group", "n_readers", "roles", "n_reads", "n_reads_expected"]
+    return frame[shown].astype(str) if len(frame) else frame
+
+
+def validation_text(validation: Validation, specificity: float, prevalence: float | None) -> str:
+    """AUC, operating points and calibration, with the paper's values beside."""
+    lines = [paragraph(note, "! ") for note in validation.notes]
+    areas = auc_frame(validation)
+    rows = [
+        (
+            task_name(row["task"]),
+            interval(row["auc"], row["lower"], row["upper"]),
+            f"{row['n_pos']}/{row['n_neg']}",
+            _paper_auc(row["task"]),
+            row["note"],
+        )
+        for row in areas.to_dict("records")
+    ]
+    percent = f"{validation.level:.0%}"
+    lines += ["AUC (DeLong)", grid(("Task", f"AUC ({percent} CI)", "Pos/neg", "Paper (120 exams)", ""), rows), ""]
+    rows = []
+    for row in operating_table(validation, specificity).to_dict("records"):
+        printed = paper.TABLE2[(Task(row["task"]), Metric(row["metric"]))] if row["rule"] == "threshold 0.5" else None
+        beside = f"{printed[0]} ({printed[1]}, {printed[2]})" if printed else ""
+        estimate = interval(row["estimate"], row["lower"], row["upper"])
+        rows.append(
+            (
+                f"{task_name(row['task'])}, {row['rule']}",
+                number(row["threshold"], 4),
+                row["metric"],
+                f"{row['x']}/{row['n']}",
+                estimate,
+                beside,
+            )
+        )
+    lines += [
+        "Operating points",
+        grid(("Rule", "Threshold", "Metric", "x/n", f"Estimate ({percent} CI)", "Paper"), rows),
+    ]
+    lines += [paragraph(SAME_EXAMS_WARNING, "! "), ""]
+    values = predictive_frame(validation, specificity, prevalence)
+    stated = "stated" if prevalence is not None else "the sample's"
+    rows = [
+        (
+            f"{task_name(row['task'])}, {row['rule']}",
+            number(row["prevalence"]),
+            *(interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"]) for name in ("ppv", "npv")),
+            *(
+                interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], 2)
+                for name in ("lr_positive", "lr_negative")
+            ),
+        )
+        for row in values.to_dict("records")
+    ]
+    lines += [
+        f"Predictive values (prevalence: {stated}) and likelihood ratios",
+        grid(("Rule", "Prevalence", "PPV", "NPV", "LR+", "LR−"), rows),
+        "",
+    ]
+    lines += ["Calibration", _calibration_text(validation)]
+    comparison = comparison_frame(validation)
+    if len(comparison):
+        rows = [
+            (
+                task_name(row["task"]),
+                number(row["auc1"]),
+                number(row["auc2"]),
+                interval(row["difference"], row["lower"], row["upper"]),
+                p_text(row["p_two_sided"]),
+            )
+            for row in comparison.to_dict("records")
+        ]
+        lines += [
+            "",
+            "Two models on the same exams (paired DeLong)",
+            grid(("Task", "First", "Second", "Difference", "p"), rows),
+        ]
+    lines += ["", validation.source.line()]
+    return "\n".join(lines)
+
+
+def _calibration_text(validation: Validation) -> str:
+    frame = calibration_frame(validation)
+    if frame.empty:
+        return f"None: {validation.no_calibration}"
+    rows = [
+        (
+            task_name(row["task"]),
+            *(
+                interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"])
+                for name in ("brier", "slope", "intercept", "in_the_large")
+            ),
+            row["note"],
+        )
+        for row in frame.to_dict("records")
+    ]
+    return grid(("Task", "Brier score", "Slope (1)", "Intercept (0)", "In the large (0)", ""), rows)
+
+
+def _paper_auc(word: str) -> str:
+    estimate, lower, upper = paper.AUC[Task(word)]
+    return f"{estimate} ({lower}, {upper})"

@@ -1,0 +1,243 @@
+"""Figures of a validation as specifications: ROC panels with readers, and calibration curves."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from mrnet_core.domain import Metric, Task
+from mrnet_core.evaluation.validation import TaskValidation, Validation
+from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
+from mrnet_core.report.tables import interval, number
+from mrnet_core.stats import OperatingPoint
+
+CONDITIONS = ("unassisted", "assisted")
+FALSE_POSITIVE_AXIS = Axis("1 − specificity", -0.02, 1.0)
+SENSITIVITY_AXIS = Axis("Sensitivity", 0.0, 1.02)
+
+
+def roc_figure(
+    validation: Validation,
+    tasks: Iterable[Task] | None = None,
+    *,
+    roles: Iterable[str] | None = None,
+    conditions: Iterable[str] = CONDITIONS,
+    index: int | Mapping[Task, int] | None = None,
+) -> FigureSpec:
+    """Figure 5: one panel a task, the model's curve, the readers' points, their averages, dashed lines between pairs.
+
+    Parameters
+    ----------
+    tasks
+        Panels; None: all.
+    roles
+        Reader roles to show; None: all, empty: none.
+    conditions
+        ``unassisted``, ``assisted`` or both.
+    index
+        The chosen operating point, marked big: of the one task shown, or by task.
+    """
+    chosen_tasks = [task for task in validation.tasks if tasks is None or task in set(tasks)]
+    known = () if validation.per_reader is None else tuple(dict.fromkeys(validation.per_reader["role"]))
+    shown = known if roles is None else tuple(role for role in known if role in set(roles))
+    wanted = tuple(condition for condition in CONDITIONS if condition in set(conditions))
+    panels, alts = [], []
+    for task in chosen_tasks:
+        entry = validation.tasks[task]
+        at = index.get(task) if isinstance(index, Mapping) else index
+        layers = [_guide(), *_model_layers(validation, entry, at)]
+        if shown and wanted:
+            layers += _reader_layers(validation, task, known, shown, wanted)
+        title = f"{task.display_name}: AUC {interval(entry.area.estimate, entry.area.lower, entry.area.upper)}"
+        panels.append(Panel(title, FALSE_POSITIVE_AXIS, SENSITIVITY_AXIS, tuple(layers), square=True))
+        alts.append(_alt(validation, entry, shown, wanted))
+    readers = " Dashed lines join a reader without and with the model; + and × are macro-averages." if shown else ""
+    return FigureSpec(
+        "roc" if len(panels) != 1 else f"roc-{chosen_tasks[0]}",
+        _title(chosen_tasks) + (", readers without and with the model" if shown else ""),
+        tuple(panels),
+        " ".join(alts),
+        f"AUC with {validation.level:.0%} DeLong intervals.{readers}",
+        validation.source,
+    )
+
+
+def _title(tasks: list[Task]) -> str:
+    return f"{tasks[0].display_name}: ROC curve" if len(tasks) == 1 else "ROC curves"
+
+
+def _guide() -> Layer:
+    return Layer(
+        "Chance", "line", "guide", (Mark(0.0, 0.0, label="Chance"), Mark(1.0, 1.0, label="Chance")), legend=False
+    )
+
+
+def _model_layers(validation: Validation, entry: TaskValidation, index: int | None) -> list[Layer]:
+    if entry.curve is None:
+        return []
+    curve = entry.curve
+    marks = tuple(
+        Mark(
+            float(curve.fpr[i]),
+            float(curve.tpr[i]),
+            label=f"Model, {_threshold(validation, point, i)}\n{_rates(point)}",
+            key=("index", entry.task.value, str(i)),
+        )
+        for i, point in enumerate(entry.points)
+    )
+    layers = [Layer("Model", "line", "model", marks)]
+    half = marks[entry.marked]
+    layers.append(
+        Layer("Threshold 0.5", "points", "model.printed", (Mark(half.x, half.y, label=half.label, key=half.key),))
+    )
+    if index is not None and 0 <= index < len(marks):
+        chosen = marks[index]
+        layers.append(
+            Layer(
+                "Chosen point",
+                "points",
+                "model.marked",
+                (Mark(chosen.x, chosen.y, label=chosen.label, key=chosen.key),),
+            )
+        )
+    return layers
+
+
+def _threshold(validation: Validation, point: OperatingPoint, index: int) -> str:
+    if not validation.probabilities:
+        return f"operating point {index}"
+    return f"threshold {number(point.threshold, 4)}" if np.isfinite(point.threshold) else "nobody called positive"
+
+
+def _rates(point: OperatingPoint) -> str:
+    cells = ((name, getattr(point, name.lower())) for name in ("Specificity", "Sensitivity"))
+    return "\n".join(
+        f"{name} {value.x}/{value.n} = {interval(value.estimate, value.lower, value.upper)}" for name, value in cells
+    )
+
+
+def _reader_layers(
+    validation: Validation, task: Task, known: tuple[str, ...], shown: tuple[str, ...], wanted: tuple[str, ...]
+) -> list[Layer]:
+    frame = validation.per_reader
+    frame = frame[(frame["task"] == task.value) & frame["role"].isin(shown) & (frame["n"] > 0)]
+    cells = {(row.reader, row.assisted, row.metric): row for row in frame.itertuples()}
+    readers = list(dict.fromkeys(zip(frame["reader"], frame["role"], strict=True)))
+    places = {
+        (reader, assisted): (
+            1 - cells[reader, assisted, "specificity"].estimate,
+            cells[reader, assisted, "sensitivity"].estimate,
+        )
+        for reader, _ in readers
+        for assisted in (0, 1)
+        if all((reader, assisted, metric) in cells for metric in ("specificity", "sensitivity"))
+    }
+    layers = []
+    if len(wanted) == 2:
+        joined = [reader for reader, _ in readers if (reader, 0) in places and (reader, 1) in places]
+        marks = tuple(
+            Mark(*places[reader, assisted], label=f"Reader {reader}", key=("reader", task.value, str(reader)))
+            for reader in joined
+            for assisted in (0, 1)
+        )
+        layers.append(Layer("Same reader", "segments", "pair", marks))
+    for role in shown:
+        for assisted, condition in enumerate(CONDITIONS):
+            if condition not in wanted:
+                continue
+            marks = tuple(
+                Mark(
+                    *places[reader, assisted],
+                    label=_reader_label(reader, role, cells),
+                    key=("reader", task.value, str(reader)),
+                )
+                for reader, own in readers
+                if own == role and (reader, assisted) in places
+            )
+            name = f"{role.capitalize()}s, {condition}"
+            layers.append(Layer(name, "points", f"reader{known.index(role)}.{condition}", marks))
+    for assisted, condition in enumerate(CONDITIONS):
+        own = [place for (_, which), place in places.items() if which == assisted]
+        if condition in wanted and own:
+            x, y = np.mean(own, axis=0)
+            label = f"Macro-average, {condition}\nSpecificity {number(1 - x)}\nSensitivity {number(y)}"
+            layers.append(
+                Layer(
+                    f"Macro-average, {condition}",
+                    "points",
+                    f"macro.{condition}",
+                    (Mark(float(x), float(y), label=label),),
+                )
+            )
+    return layers
+
+
+def _reader_label(reader: str, role: str, cells: dict) -> str:
+    """Both of a reader's points with their intervals."""
+    lines = [f"{role.capitalize()} {reader}"]
+    for assisted, condition in enumerate(CONDITIONS):
+        for metric in (Metric.SPECIFICITY, Metric.SENSITIVITY):
+            row = cells.get((reader, assisted, metric.value))
+            if row is not None:
+                lines.append(f"{condition} {metric} {row.x}/{row.n} = {interval(row.estimate, row.lower, row.upper)}")
+    return "\n".join(lines)
+
+
+def _alt(validation: Validation, entry: TaskValidation, shown: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    words = f"{entry.task.display_name}: AUC {interval(entry.area.estimate, entry.area.lower, entry.area.upper)}."
+    if entry.points:
+        point = entry.points[entry.marked]
+        rates = (number(point.specificity.estimate), number(point.sensitivity.estimate))
+        words += f" At threshold 0.5 specificity {rates[0]}, sensitivity {rates[1]}."
+    if shown and validation.averages is not None:
+        rows = validation.averages
+        rows = rows[(rows["readers"] == "all") & (rows["task"] == entry.task.value)].set_index(["assisted", "metric"])
+        for assisted, condition in enumerate(CONDITIONS):
+            if condition in wanted and (assisted, "specificity") in rows.index:
+                means = (number(rows.loc[(assisted, metric), "macro"]) for metric in ("specificity", "sensitivity"))
+                words += f" Readers {condition} on average: specificity {next(means)}, sensitivity {next(means)}."
+    return words
+
+
+def calibration_figure(validation: Validation, tasks: Iterable[Task] | None = None) -> FigureSpec | None:
+    """Observed against predicted frequency with Wilson intervals; None where scores are ranks."""
+    panels, alts = [], []
+    for task, entry in validation.tasks.items():
+        if entry.calibration is None or (tasks is not None and task not in set(tasks)):
+            continue
+        curve = entry.calibration.reliability
+        marks = tuple(
+            Mark(
+                *(float(array[i]) for array in (curve.predicted, curve.observed, curve.lower, curve.upper)),
+                label=f"Predicted {number(curve.predicted[i])}, observed {int(curve.x[i])}/{int(curve.n[i])}",
+            )
+            for i in range(len(curve.predicted))
+        )
+        diagonal = Layer(
+            "Perfect", "line", "guide", (Mark(0.0, 0.0, label="Perfect"), Mark(1.0, 1.0, label="Perfect")), legend=False
+        )
+        line = Layer(
+            "Model", "line", "model", tuple(Mark(mark.x, mark.y, label=mark.label) for mark in marks), legend=False
+        )
+        panels.append(
+            Panel(
+                task.display_name,
+                Axis("Predicted probability", 0.0, 1.0),
+                Axis("Observed frequency", 0.0, 1.02),
+                (diagonal, line, Layer("Bins of probability", "points", "difference", marks)),
+                square=True,
+            )
+        )
+        brier, slope = entry.calibration.brier, entry.calibration.slope
+        alts.append(
+            f"{task.display_name}: Brier score {number(brier.estimate)}, calibration slope {number(slope.estimate)}."
+        )
+    if not panels:
+        return None
+    return FigureSpec(
+        "calibration",
+        "Calibration",
+        tuple(panels),
+        " ".join(alts),
+        "Exams in bins of predicted probability, with Wilson 95% intervals; the dotted line is perfect calibration.",
+        validation.source,
+    )
