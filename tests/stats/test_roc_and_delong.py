@@ -83,6 +83,8 @@ def test_point_at_a_specificity_is_the_most_sensitive_one_allowed(wanted):
     )
     assert got.specificity.estimate >= wanted
     assert got.sensitivity.estimate == best
+    as_good = [t for t in np.unique(score) if np.mean(score[truth == 1] >= t) == best]
+    assert got.threshold == max(as_good, default=np.inf)
     assert stats.operating_point(truth, score, got.threshold).matrix == got.matrix
 
 
