@@ -12,7 +12,12 @@ MEAN, SD = 58.0, 49.0
 
 @pytest.fixture(scope="session")
 def random_run(tmp_path_factory) -> Path:
-    """A RUN folder as training makes it, of nine networks with random weights; says of itself that it is synthetic."""
+    """A RUN folder as training makes it, with random weights; says of itself that it is synthetic.
+
+    The nine networks share one trunk, so that an answer is quick; each has a head of its own.
+    """
+    import torch  # on demand: most rooms' tests need none
+
     from mrnet_core import store
     from mrnet_core.ensemble import fit_ensemble
     from mrnet_core.models import NetworkCard, initialise, save_network
@@ -21,13 +26,14 @@ def random_run(tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "random"
     generator = np.random.default_rng(7)
     landmarks = fit_landmarks(generator.uniform(0, 255, (3, 4, 256, 256)))
+    model, words = initialise("random", 7)
+    model.mean.fill_(MEAN)
+    model.sd.fill_(SD)
     for plane in Plane:
         store.write_whole(run / "landmarks" / f"{plane}.json", landmarks.to_json())
         for task in Task:
             seed = list(Plane).index(plane) * len(Task) + list(Task).index(task)
-            model, words = initialise("random", seed)
-            model.mean.fill_(MEAN)
-            model.sd.fill_(SD)
+            torch.nn.init.normal_(model.classifier.weight, std=0.05, generator=torch.Generator().manual_seed(seed))
             card = NetworkCard(
                 plane=plane,
                 task=task,

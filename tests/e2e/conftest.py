@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,12 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
     pytest.fail("the app did not start within 60 s")
 
 
-@pytest.fixture
-def open_page(app, browser):
-    """Open a path of the app in a session of its own; at the end, no page had an error and no request left here."""
+@contextmanager
+def watched_pages(app: str, browser):
+    """A function that opens a path of the app in a session of its own.
+
+    At the end no page had an error and no request left this machine.
+    """
     contexts, errors, foreign = [], [], []
 
     def watch(request) -> None:
@@ -108,7 +112,7 @@ def open_page(app, browser):
         contexts.append(context)
         context.on("request", watch)
         page = context.new_page()
-        page.on("websocket", lambda socket: watch(socket))
+        page.on("websocket", watch)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(app + path)
         return page
@@ -118,3 +122,10 @@ def open_page(app, browser):
         context.close()
     assert errors == []
     assert foreign == []
+
+
+@pytest.fixture
+def open_page(app, browser):
+    """Opens pages for one test."""
+    with watched_pages(app, browser) as open_:
+        yield open_

@@ -1,16 +1,21 @@
 """What a person does with the exam page: upload, scroll, look, take away."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from mrnet_core.domain import Plane, Task
+from tests.e2e.conftest import watched_pages
 from tests.e2e.marked import SLICES, WINDOW, mark, marked_exam
 from tests.e2e.viewing import centre, grey, pixels, stage, upload, wait_for_answer
 
 pytestmark = pytest.mark.e2e
 CELLS = 31 + 32 * np.arange(7)
 """True centres of a map's cells on the 256 pixels (AlexNet's geometry)."""
+LABELS = 40
+"""Pixels at a canvas's edge that hold letters and numbers."""
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +23,37 @@ def exam_zip() -> bytes:
     return marked_exam()
 
 
-def test_every_slice_of_an_uploaded_exam_can_be_reached_and_shows_its_own_mark(open_page, exam_zip):
-    page = open_page()
-    upload(page, exam_zip)
-    wait_for_answer(page)
+@pytest.fixture(scope="module")
+def viewed(app, browser, exam_zip):
+    """A page with the marked exam and its answer; tests that only look at it share it."""
+    with watched_pages(app, browser) as open_:
+        page = open_()
+        upload(page, exam_zip)
+        wait_for_answer(page)
+        yield page
+
+
+@pytest.fixture
+def page(viewed):
+    """The shared page as it opens: heatmap on, ACL, nothing zoomed."""
+    stage(viewed, "sagittal").focus()
+    for key in ("2", "0"):
+        viewed.keyboard.press(key)
+    if viewed.locator(".tool.heat").get_attribute("aria-pressed") == "false":
+        viewed.keyboard.press("h")
+    return viewed
+
+
+def test_each_plane_opens_on_its_most_activated_slice_and_says_so(viewed):
+    words = viewed.locator(".status").inner_text()
+    assert "most activated slice for ACL tear" in words
+    assert "highest peak" in words
+    for plane in Plane:
+        assert f"{plane} {stage(viewed, plane).get_attribute('aria-valuenow')}" in words
+        assert "most activated slice" in stage(viewed, plane).get_attribute("aria-valuetext")
+
+
+def test_every_slice_of_an_uploaded_exam_can_be_reached_and_shows_its_own_mark(page):
     page.locator(".tool.heat").click()
     assert page.locator(".tool.heat").get_attribute("aria-pressed") == "false"
 
@@ -56,14 +88,11 @@ def _assert_marks(seen: list[int], plane: Plane) -> None:
     assert np.abs(np.array(seen) - expected).max() <= 1, (plane, seen, expected)
 
 
-def test_the_overlay_changes_pixels_only_where_the_map_is_above_zero(open_page, exam_zip, random_run):
+def test_the_overlay_changes_pixels_only_where_the_map_is_above_zero(page, exam_zip, random_run):
     from mrnet_core.api.exams import load_predictor, open_exam, predict_exam  # with torch: not at collection
     from mrnet_core.dicom.sources import UploadedFile
 
     prediction = predict_exam(open_exam([UploadedFile("exam.zip", exam_zip)]), load_predictor(str(random_run)))
-    page = open_page()
-    upload(page, exam_zip)
-    wait_for_answer(page)
     both = 0
     for number, task in enumerate(Task, 1):
         stage(page, "sagittal").focus()
@@ -81,7 +110,9 @@ def test_the_overlay_changes_pixels_only_where_the_map_is_above_zero(open_page, 
             changed = (lit[plane] != plain[plane]).any(axis=2)
             assert not changed[expected < -1e-3].any(), (plane, task)
             if heatmap.cam.max() > 0:
-                assert changed[expected > 0.25].all(), (plane, task)
+                inside = np.zeros_like(changed)
+                inside[LABELS:-LABELS, LABELS:-LABELS] = True  # words at the edge are drawn over everything
+                assert changed[inside & (expected > 0.25)].all(), (plane, task)
                 both += bool((expected < -1e-3).any() and changed.any())
     assert both >= 3, "the random networks' maps must have both signs for this test to say anything"
 
@@ -135,9 +166,10 @@ def test_remove_exam_forgets_it(open_page, exam_zip):
     page = open_page()
     upload(page, exam_zip)
     wait_for_answer(page)
-    stage(page, "sagittal").hover()
-    page.mouse.wheel(0, 100)
-    page.wait_for_url("**slices=**")
+    stage(page, "sagittal").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("End")
+    page.wait_for_url(re.compile("slices="))
     page.get_by_role("button", name="Remove exam").click()
     page.get_by_role("heading", name="Read a knee exam").wait_for()
     page.locator(".viewer").wait_for(state="detached")
@@ -156,7 +188,7 @@ def test_numbers_on_a_real_knee_carry_an_alarm_and_another_body_part_a_second_on
     wait_for_answer(page)
     alarms = page.locator(".mr-alarm").all_inner_texts()
     assert len(alarms) == 2
-    assert "brain" in alarms[0]
+    assert "BRAIN" in alarms[0]
     assert "synthetic knees" in alarms[1]
     cards = page.locator(".mr-card")
     for n in range(len(Task)):
@@ -165,10 +197,7 @@ def test_numbers_on_a_real_knee_carry_an_alarm_and_another_body_part_a_second_on
     assert "Not a medical device" in page.locator(".mr-notice").inner_text()
 
 
-def test_the_viewer_obeys_keys_and_mouse(open_page, exam_zip, tmp_path):
-    page = open_page()
-    upload(page, exam_zip)
-    wait_for_answer(page)
+def test_the_viewer_obeys_keys_and_mouse(page, tmp_path):
     picture = stage(page, "coronal")
     picture.focus()
     page.keyboard.press("Home")
@@ -219,15 +248,3 @@ def test_the_viewer_obeys_keys_and_mouse(open_page, exam_zip, tmp_path):
     assert saved.shape[0] > saved.shape[1] * box["height"] / box["width"]
     assert (band > 200).sum() > 200
     assert (band < 40).mean() > 0.7
-
-
-def test_each_plane_opens_on_its_most_activated_slice_and_says_so(open_page, exam_zip):
-    page = open_page()
-    upload(page, exam_zip)
-    wait_for_answer(page)
-    words = page.locator(".status").inner_text()
-    assert "most activated slice for ACL tear" in words
-    assert "highest peak" in words
-    for plane in Plane:
-        assert f"{plane} {stage(page, plane).get_attribute('aria-valuenow')}" in words
-        assert "most activated slice" in stage(page, plane).get_attribute("aria-valuetext")

@@ -14,6 +14,14 @@ _PIXELS = """async (canvas) => {
   }
   return [canvas.width, canvas.height, btoa(text)];
 }"""
+_PRINT = """async (canvas) => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  await frame(); await frame();
+  const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let sum = 2166136261;
+  for (const word of new Uint32Array(image.data.buffer)) sum = Math.imul(sum ^ word, 16777619) >>> 0;
+  return sum;
+}"""
 _CENTRE = """async (canvas) => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   await frame(); await frame();
@@ -41,6 +49,11 @@ def pixels(page, plane: str) -> np.ndarray:
     """The canvas of a plane, ``(height, width, 3)`` uint8, as painted."""
     width, height, text = page.locator(f"[data-plane={plane}] .stage canvas").evaluate(_PIXELS)
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def fingerprint(page, plane: str) -> int:
+    """A number that changes when any pixel of a plane's canvas does."""
+    return page.locator(f"[data-plane={plane}] .stage canvas").evaluate(_PRINT)
 
 
 def centre(page, plane: str) -> int:

@@ -190,6 +190,8 @@ class Viewer {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.data) return;
     const control = event.target.closest?.("input, select, [role=radio]");
+    // The pane with the focus goes before the one that the pointer happens to rest on.
+    this.active = this.panes.find((pane) => pane.stage === event.target) ?? this.active;
     const arrows = /^(Arrow|Page|Home|End)/.test(event.key);
     if (control && arrows) {
       if (control.getAttribute("role") === "radio") this.stepRadio(control, event);
