@@ -1,7 +1,8 @@
 """Do heatmaps point at the lesion? Grades against lesions whose place is known voxel by voxel.
 
 Exams with the finding are graded, one plane's network at a time. A place on the picture is a CAM cell, centred on pixel
-``31 + 32 i`` of 256; a cell hits a lesion when its centre lies within 36 pixels of the lesion's pixels in the same slice.
+``31 + 32 i`` of 256; a cell hits a lesion when its centre lies within 36 pixels of the lesion's pixels in the same
+slice.
 
 Measures
     pointing game: the hottest cell of the hottest slice hits;
@@ -62,8 +63,8 @@ class Lesion:
 class Mark:
     """One lesion in one series, reduced to what grading needs.
 
-    ``hits``: bool ``(s, 7, 7)``, cells that hit it. ``slices``: bool ``(s,)``, slices that show it. ``energy``: share of
-    the map inside it; NaN where no value of the map is above zero. ``room``: its share of the knee's pixels.
+    ``hits``: bool ``(s, 7, 7)``, cells that hit it. ``slices``: bool ``(s,)``, slices that show it. ``energy``: share
+    of the map inside it; NaN where no value of the map is above zero. ``room``: its share of the knee's pixels.
     """
 
     lesion: Lesion
@@ -100,8 +101,8 @@ class LocalisationGrade:
     network
         Which set of networks ("trained", "untrained").
     by, group
-        ``all``; or a lesion's ``type``, ``severity`` or ``grade``, and its word. An exam stands in a group when a lesion of
-        the group is visible, and is held against the lesions of the group only.
+        ``all``; or a lesion's ``type``, ``severity`` or ``grade``, and its word. An exam stands in a group when a
+        lesion of the group is visible, and is held against the lesions of the group only.
     n
         Exams graded. ``not_visible``: exams left out since no lesion of the group has a pixel in this plane.
     pointing, right_slice
@@ -109,8 +110,8 @@ class LocalisationGrade:
     pointing_chance, right_slice_chance, pointing_prior
         The same by chance, and of the hot spots on other exams' lesions (NaN for a single exam).
     energy, energy_chance
-        Means over exams whose map has a value above zero (``energy_gain.n`` of them); their paired difference with its t
-        interval.
+        Means over exams whose map has a value above zero (``energy_gain.n`` of them); their paired difference with its
+        t interval.
     called, called_elsewhere
         Exams called positive, and the proportion of those whose hot spot missed: right calls with a heatmap in the
         wrong place.
@@ -165,8 +166,8 @@ class LocalisationGrade:
 def knee_cells(stack: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Cells ``(s, 7, 7)`` that lie in the knee, of a prepared series ``(s, 256, 256)``.
 
-    A cell does where the mean of its 32 × 32 pixels is above the foreground's threshold: averaging bridges what is dark in
-    the knee (cortex, ligaments, suppressed fat) and not the air around it.
+    A cell does where the mean of its 32 × 32 pixels is above the foreground's threshold: averaging bridges what is
+    dark in the knee (cortex, ligaments, suppressed fat) and not the air around it.
     """
     _check_stack(stack)
     threshold = foreground_threshold(stack)
@@ -174,7 +175,6 @@ def knee_cells(stack: NDArray[np.uint8]) -> NDArray[np.bool_]:
     means = np.empty((len(stack), CAM_SIZE, CAM_SIZE))
     for row, y in enumerate(CELL_CENTRES):
         for column, x in enumerate(CELL_CENTRES):
-            # the centre lies between pixels 31 and 32 of a whole number of pixels: 16 before it, 16 from it on
             means[:, row, column] = stack[:, y - half + 1 : y + half + 1, x - half + 1 : x + half + 1].mean(axis=(1, 2))
     return means > threshold
 
@@ -330,7 +330,7 @@ def _share(target: NDArray[np.bool_], knee: NDArray[np.bool_]) -> float:
 
 
 def _prior(spots: Sequence[tuple[int, int, int]], targets: Sequence[NDArray[np.bool_]]) -> float:
-    """Mean over exams of how often their hot spot hits the other exams' lesions; the slice at the same relative depth."""
+    """How often an exam's hot spot (slice at the same relative depth) hits another exam's lesions: mean over pairs."""
     if len(spots) < 2:
         return math.nan
     hits = np.zeros((len(spots), len(targets)), bool)

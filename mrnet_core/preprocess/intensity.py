@@ -13,6 +13,7 @@ deciles: Nyúl LG, Udupa JK, Zhang X. IEEE Trans Med Imaging 2000;19:143-50.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -75,10 +76,32 @@ class Landmarks:
 def foreground_percentiles(stack: NDArray, percentiles: tuple[float, ...] = PERCENTILES) -> NDArray[np.float64] | None:
     """Percentiles of a stack's foreground, ``(len(percentiles),)``; None where nothing is above 0.
 
-    The threshold is the fixed point ``t = 0.3 · mean of the pixels above t``: it does not count the air around the
-    knee, be it zero or noise. A percentile is the lowest value that at least this share of the
-    foreground does not exceed.
+    A percentile is the lowest value that at least this share of the foreground does not exceed.
     """
+    found = _foreground(stack)
+    if found is None:
+        return None
+    values, counts, start = found
+    reached = np.cumsum(counts[start:])
+    wanted = np.asarray(percentiles) / 100 * reached[-1]
+    return values[start + np.searchsorted(reached, wanted, side="left")]
+
+
+def foreground_threshold(stack: NDArray) -> float:
+    """The foreground is what lies above this value; infinity where nothing is above 0.
+
+    The fixed point ``t = 0.3 · mean of the pixels above t``: it does not count the air around the knee, be it zero or
+    noise.
+    """
+    found = _foreground(stack)
+    if found is None:
+        return math.inf
+    values, _, start = found
+    return float(values[start - 1])
+
+
+def _foreground(stack: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64], int] | None:
+    """A stack's levels, the pixels of each, and the foreground's first level; None where nothing is above 0."""
     top = float(stack.max(initial=0))
     if top <= 0:
         return None
@@ -95,11 +118,8 @@ def foreground_percentiles(stack: NDArray, percentiles: tuple[float, ...] = PERC
         threshold = FOREGROUND_SHARE * sums[start] / above[start]
         moved = max(int(np.searchsorted(values, threshold, side="right")), start)
         if moved == start:
-            break
+            return values, counts, start
         start = moved
-    reached = np.cumsum(counts[start:])
-    wanted = np.asarray(percentiles) / 100 * reached[-1]
-    return values[start + np.searchsorted(reached, wanted, side="left")]
 
 
 def _levels(stack: NDArray, step: float) -> NDArray:
