@@ -264,7 +264,7 @@ def _auc(split: Split, task: Task, who: str, labels: NDArray, scores: NDArray) -
 def _warnings(cards: Mapping[tuple[Plane, Task], NetworkCard], fitted: Mapping[str, Ensemble]) -> tuple[str, ...]:
     words = [
         f"The network {plane} {task} is constant (its logit varies by {card.metrics['logit_sd']:.3f} over the tuning "
-        f"exams, below {COLLAPSED}): it says nothing, whatever weight a regression gives it."
+        f"exams, below {COLLAPSED}): it says nothing."
         for (plane, task), card in cards.items()
         if (card.metrics.get("logit_sd") or 0.0) < COLLAPSED
     ]

@@ -100,8 +100,9 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
         folder, job.plane, device, config.inner_share if config.tuning == "inner" else None
     )
     networks = [begin(job, task, setting, training) for task in job.tasks]
+    cache = FeatureCache(config)
     if config.head_first and any(network.epoch == 0 and not network.history for network in networks):
-        fit_heads(networks, training, tuning, setting, report)
+        fit_heads(networks, training, tuning, setting, cache, report)
     for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
         behind = [network for network in networks if network.epoch < epoch]
         began = time.monotonic()
@@ -123,7 +124,6 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
         everything = {split: load_set(folder, split, job.plane, device) for split in (Split.TRAIN, Split.TUNING)}
     if Split.VALIDATION in folder.splits:
         everything[Split.VALIDATION] = load_set(folder, Split.VALIDATION, job.plane, device)
-    cache = FeatureCache()
     for network in networks:
         report(Event(network.name, network.epoch, 0, 0, words="scoring every exam"))
         write_outcome(network, everything, setting.run, folder, config, cache)
@@ -176,7 +176,8 @@ def first_model(config: TrainConfig, run: Path, job: Job, task: Task) -> tuple[M
         state = load_state(trunk_path(run), torch.device("cpu"))
         if state is None:
             raise InputError(f"{trunk_path(run)} is missing: the trunk is trained first (`train --trunk cells`)")
-        model.features.load_state_dict(state["parts"]["features"])
+        # Rounded as the shipped weights are: heads fitted on it then see the very features that serving computes.
+        model.features.load_state_dict({key: value.half() for key, value in state["parts"]["features"].items()})
         index = state["planes"].index(job.plane.value)
         model.mean.fill_(state["mean"][index])
         model.sd.fill_(state["sd"][index])
@@ -191,12 +192,19 @@ def _brightness(model: MRNet, training: PlaneSet) -> tuple[float, float]:
     return mean_and_sd(training)
 
 
-def fit_heads(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setting: Setting, report: Report) -> None:
+def fit_heads(
+    networks: list[Network],
+    training: PlaneSet,
+    tuning: PlaneSet,
+    setting: Setting,
+    cache: FeatureCache,
+    report: Report,
+) -> None:
     """Fit every network's last layer on the features of the trunk they share; this is epoch 0."""
-    config, began = setting.config, time.monotonic()
+    began = time.monotonic()
     report(Event(networks[0].name, 0, 0, len(training), words="features of the trunk"))
     model = networks[0].model
-    features, held_out = pooled(model, training, config), pooled(model, tuning, config)
+    features, held_out = cache.features(model, training), cache.features(model, tuning)
     for network in networks:
         if network.epoch or network.history:
             continue

@@ -22,7 +22,7 @@ from mrnet_core import __version__
 from mrnet_core.config import TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import ArtifactError, Plane, Split, Task
-from mrnet_core.models import NetworkCard, load_network, save_network
+from mrnet_core.models import MRNet, NetworkCard, load_network, save_network
 from mrnet_core.store import ROOT, write_whole
 from mrnet_core.training.arithmetic import describe
 from mrnet_core.training.data import PlaneSet
@@ -60,20 +60,23 @@ def weights_path(run: Path, name: str) -> Path:
 
 
 class FeatureCache:
-    """Pooled features of networks that share their convolutions: those whose chosen epoch is 0 share the trunk's."""
+    """Pooled features of networks that share their convolutions: those whose chosen epoch is 0 share the trunk's.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, Split], Tensor] = {}
+    Training exams are computed in the run's arithmetic, all others in float32, as serving does.
+    """
 
-    def features(self, model: torch.nn.Module, data: PlaneSet, config: TrainConfig) -> Tensor:
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = {True: config, False: with_values(config, precision="float32")}
+        self._kept: dict[tuple[str, Split, tuple[str, ...]], Tensor] = {}
+
+    def features(self, model: MRNet, data: PlaneSet) -> Tensor:
         """``pooled`` of ``data``, computed once for equal convolutions."""
         digest = hashlib.sha256()
-        for name, value in model.features.state_dict().items():
-            digest.update(name.encode())
+        for value in model.features.state_dict().values():
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        key = (digest.hexdigest(), data.split)
+        key = (digest.hexdigest(), data.split, data.exams)
         if key not in self._kept:
-            self._kept[key] = pooled(model, data, config)
+            self._kept[key] = pooled(model, data, self._config[data.split is Split.TRAIN])
         return self._kept[key]
 
 
@@ -95,8 +98,7 @@ def write_outcome(
     model = model.to(device, memory_format=torch.channels_last)
     arrays: dict[str, NDArray] = {}
     for split, data in sets.items():
-        exact = config if split is Split.TRAIN else with_values(config, precision="float32")
-        features = cache.features(model, data, exact)
+        features = cache.features(model, data)
         arrays[f"{split}_exams"] = np.array(data.exams)
         arrays[f"{split}_labels"] = data.label(network.task).numpy().astype(np.int8)
         arrays[f"{split}_features"] = features.numpy()
