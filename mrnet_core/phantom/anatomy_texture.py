@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 SIDE = 128
 """Voxels along each axis of a tile."""
@@ -48,17 +49,21 @@ def tile_index(x, y, z, shift: tuple[int, int, int]) -> NDArray[np.int32]:
     return index
 
 
-def _mix(g: np.random.Generator, octaves) -> NDArray[np.float64]:
-    """Sum of Gaussian noise filtered to the given widths (mm), stretched along (x, y, z)."""
-    frequency = np.fft.fftfreq(SIDE, VOXEL)
-    total = np.zeros((SIDE, SIDE, SIDE))
+def _mix(g: np.random.Generator, octaves) -> NDArray[np.float32]:
+    """Gaussian noise filtered to a sum of the given widths (mm), each stretched along (x, y, z) and weighted."""
+    frequency = fft.fftfreq(SIDE, VOXEL).astype(np.float32)
+    half = fft.rfftfreq(SIDE, VOXEL).astype(np.float32)
+    total = np.zeros((SIDE, SIDE, SIDE // 2 + 1), np.float32)
     for width, stretch, weight in octaves:
-        shape = [np.exp(-2 * (np.pi * frequency * width * s / 2) ** 2) for s in stretch]
-        white = np.fft.fftn(g.standard_normal((SIDE, SIDE, SIDE)))
-        white *= shape[2][:, None, None] * shape[1][None, :, None] * shape[0][None, None, :]
-        total += weight * _standard(np.fft.ifftn(white).real)
-    return _standard(total)
+        x, y, z = (
+            np.exp(-2 * (np.pi * axis * width * s / 2) ** 2)
+            for axis, s in zip((half, frequency, frequency), stretch, strict=True)
+        )
+        shape = z[:, None, None] * y[None, :, None] * x[None, None, :]
+        total += weight * shape / np.sqrt(np.mean(shape**2))
+    white = fft.rfftn(g.standard_normal((SIDE, SIDE, SIDE), dtype=np.float32))
+    return _standard(fft.irfftn(white * total, s=(SIDE, SIDE, SIDE)))
 
 
-def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return (values - values.mean()) / values.std()

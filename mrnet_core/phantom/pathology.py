@@ -60,8 +60,8 @@ _OTHER_SHARE = {
 class Lesion:
     """One lesion as a record.
 
-    ``type``: one of ``KINDS``; ``place``: anatomical words; ``extent``: mm, the greatest dimension wanted; ``grade``: of
-    a tear, else empty; ``severity``: 0 subtle to 1 plain; ``volume_mm3``: what was painted, measured on a fine lattice;
+    ``type``: one of ``KINDS``; ``place``: anatomical words; ``extent``: mm, the greatest dimension wanted; ``grade``:
+    of a tear, else empty; ``severity``: 0 subtle to 1 plain; ``volume_mm3``: what was painted, on a fine lattice;
     ``where``: numbers for the painter; ``company``: part of another lesion's injury.
     """
 

@@ -69,7 +69,7 @@ _VALUES = {
     Tissue.DEGENERATION: (0.66, 1050, 42, 0.0),
     Tissue.SOFT_OEDEMA: (0.88, 1250, 72, 0.3),
     Tissue.SCAR: (0.58, 850, 24, 0.1),
-    Tissue.GANGLION: (0.98, 2000, 300, 0.0),
+    Tissue.GANGLION: (0.94, 2500, 320, 0.0),
     Tissue.METAL: (0.0, 900, 2, 0.0),
     Tissue.FILM: (0.90, 1500, 105, 0.1),
 }
