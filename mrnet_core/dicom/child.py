@@ -16,12 +16,11 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 from pydicom import config
-from pydicom.uid import UID
 
 from mrnet_core.dicom.decode import stored_values
 from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.parse import BadFile, NotDicom, parse
-from mrnet_core.dicom.privacy import DIRECTORY_CLASS, describe, is_mr, sop_class, text
+from mrnet_core.dicom.privacy import DIRECTORY_CLASS, describe, is_mr, sop_class, text, uid_name
 
 THREADS = 2
 """Decoders release the interpreter's lock."""
@@ -68,7 +67,7 @@ def _inspect(job: dict, data: bytes) -> tuple[dict, list]:
         if not is_mr(parsed):
             if not class_uid and len(parsed.dataset) < 3:
                 return {"kind": "not dicom", "reason": "it is no DICOM file"}, []
-            return {"kind": "other", "class": UID(class_uid).name if class_uid else ""}, []
+            return {"kind": "other", "class": uid_name(class_uid)}, []
         sha = hashlib.sha256(data).hexdigest()
         header, frames = describe(parsed, job["position"], bytes.fromhex(job["salt"]), sha, job["limits"])
         return {"kind": "mr", "header": header, "frames": frames}, []

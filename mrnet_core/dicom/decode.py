@@ -11,10 +11,10 @@ import jpeg_ls
 import numpy as np
 import openjpeg
 from numpy.typing import NDArray
-from pydicom.uid import UID
 
 from mrnet_core.dicom.codestream import coded_frame, element_value, native_frame, stream_size
 from mrnet_core.dicom.parse import BadFile
+from mrnet_core.dicom.privacy import uid_name
 
 RLE = "1.2.840.10008.1.2.5"
 NATIVE = (
@@ -27,11 +27,6 @@ _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 SYNTAXES = (*NATIVE, RLE, *_JPEG, *_JPEG_LS, *_JPEG_2000)
-
-
-def syntax_name(uid: str) -> str:
-    """The standard's name of a transfer syntax, else its UID."""
-    return UID(uid).name if uid else "no transfer syntax"
 
 
 def stored_values(body: bytes, header: dict, index: int) -> NDArray:
@@ -47,7 +42,7 @@ def stored_values(body: bytes, header: dict, index: int) -> NDArray:
     shape = (header["rows"], header["columns"])
     syntax = header["transfer_syntax_uid"]
     if syntax not in SYNTAXES:
-        raise BadFile(f"its transfer syntax, {syntax_name(syntax)}, is not one that this reader decodes")
+        raise BadFile(f"its transfer syntax, {uid_name(syntax)}, is not one that this reader decodes")
     if header["samples_per_pixel"] != 1:
         raise BadFile("it is a colour picture")
     start, length, vr = element_value(body, header["pixel_offset"], header["little_endian"], header["implicit_vr"])

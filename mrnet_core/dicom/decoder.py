@@ -118,8 +118,10 @@ class Decoder:
             for task in tasks:
                 connection.send_bytes(task.data)
             while len(answers) < len(tasks):
-                said = json.loads(self._receive(connection))
-                parts = tuple(self._receive(connection) for _ in range(said["parts"]))
+                frames = len(tasks[len(answers)].ask.get("frames", ()))
+                patience = self._limits.seconds + self._limits.frame_seconds * frames
+                said = json.loads(self._receive(connection, patience))
+                parts = tuple(self._receive(connection, patience) for _ in range(said["parts"]))
                 answers.append(Answer(said, parts))
         except TimeoutError as error:
             self._stop()
@@ -143,8 +145,8 @@ class Decoder:
                 "run `python -m mrnet_core doctor`"
             )
 
-    def _receive(self, connection: Connection) -> bytes:
-        if not connection.poll(self._limits.seconds):
+    def _receive(self, connection: Connection, patience: float) -> bytes:
+        if not connection.poll(patience):
             raise TimeoutError
         return connection.recv_bytes(self._limits.file_bytes * 2)
 

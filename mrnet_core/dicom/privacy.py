@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.parse import BadFile, Parsed
@@ -90,6 +90,12 @@ def sop_class(parsed: Parsed) -> str:
     return text(parsed.dataset, "SOPClassUID") or parsed.media_class_uid.strip("\x00 ")
 
 
+def uid_name(uid: str) -> str:
+    """The standard's name of a UID; "unknown" for any other, whose text a file may have filled with anything."""
+    name = UID(uid).name
+    return "unknown" if name == uid else name
+
+
 def text(dataset: Dataset, keyword: str) -> str:
     """A value as stripped text of at most ``TEXT_LENGTH`` printable characters; "" where absent or malformed."""
     value = _value(dataset, keyword)
@@ -123,7 +129,7 @@ def _identity(dataset: Dataset, position: int, salt: bytes) -> dict:
         "modality": text(dataset, "Modality") or None,
         "series_description": text(dataset, "SeriesDescription"),
         "protocol_name": text(dataset, "ProtocolName"),
-        "body_part_examined": text(dataset, "BodyPartExamined").upper() or None,
+        "body_part_examined": plain_words(text(dataset, "BodyPartExamined"))[:16] or None,
         "body_part_words": body_part_in(words),
         "laterality": _laterality(dataset),
         "laterality_words": side_in(words),
@@ -204,7 +210,7 @@ def _pixels(dataset: Dataset, parsed: Parsed, limits: Limits) -> dict:
         "columns": columns,
         "number_of_frames": frames,
         "samples_per_pixel": samples,
-        "photometric_interpretation": text(dataset, "PhotometricInterpretation").upper() or "MONOCHROME2",
+        "photometric_interpretation": plain_words(text(dataset, "PhotometricInterpretation"))[:16] or "MONOCHROME2",
         "bits_allocated": allocated,
         "bits_stored": stored,
         "high_bit": high,

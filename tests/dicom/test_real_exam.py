@@ -87,9 +87,19 @@ def test_shuffled_names_and_a_zip_change_nothing(exam, files):
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda uid: UID(uid).name)
-def test_re_encoding_without_loss_changes_nothing(exam, files, pictures, syntax):
-    again = [UploadedFile("x", recoded(data, picture, syntax)) for data, picture in zip(files, pictures, strict=True)]
-    assert same(exam, read_exam(again))
+def test_re_encoding_without_loss_changes_no_pixel(exam, files, pictures, syntax):
+    """The three series taken; the others would only cost time."""
+    taken = {series.uid for series in exam.series.values()}
+    again = [
+        UploadedFile("x", recoded(data, picture, syntax))
+        for data, picture in zip(files, pictures, strict=True)
+        if dcmread(BytesIO(data), specific_tags=["SeriesInstanceUID"]).SeriesInstanceUID in taken
+    ]
+    read = read_exam(again)
+    assert read.planes == exam.planes
+    for plane, series in exam.series.items():
+        assert np.array_equal(read.series[plane].pixels, series.pixels)
+        assert read.series[plane].window == series.window
 
 
 def test_slices_lie_in_the_order_of_the_files_own_positions(exam, files, pictures):
