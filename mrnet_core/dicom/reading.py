@@ -64,7 +64,7 @@ def read_exam(
     progress
         Called with the stage in words and the share done, 0 to 1; may raise ``Cancelled``.
     limits, decoder
-        Bounds, and the decoding process; the shared warm one by default.
+        Bounds, and the decoding process (which has bounds of its own); the shared warm one by default.
 
     Returns
     -------
@@ -215,7 +215,6 @@ class _Decoding:
 
     def __init__(self, decoder: Decoder, limits: Limits, found: _Found, tell: Progress) -> None:
         self._decoder, self._limits, self._found, self._tell = decoder, limits, found, tell
-        self._bytes = 0
 
     def run(self, chosen: Chosen) -> tuple[dict[Plane, Series], dict[Plane, tuple[Series, ...]], list[RefusedSeries]]:
         """Series by plane, alternatives by plane, and all that is refused."""
@@ -226,12 +225,14 @@ class _Decoding:
         everyone = [one for ranked in chosen.ranked.values() for one in ranked]
         firsts = [ranked[0] for ranked in chosen.ranked.values()]
         order = [*firsts, *(one for one in everyone if one not in firsts)]
-        decoded = dict(zip(map(id, order), self._decode(order), strict=True))
+        fitting = self._fitting(order)
+        decoded: dict[int, Series | str] = dict(zip(map(id, fitting), self._decode(fitting), strict=True))
+        too_much = f"not decoded: the series together take more than {self._limits.pixel_bytes:,} bytes"
         for plane, ranked in chosen.ranked.items():
             taken: Candidate | None = None
             others: list[Series] = []
             for one in ranked:
-                result = decoded[id(one)]
+                result = decoded.get(id(one), too_much)
                 if isinstance(result, str):
                     refused.append(one.refusal(result))
                 elif taken is None:
@@ -245,6 +246,16 @@ class _Decoding:
             if others:
                 alternatives[plane] = tuple(others)
         return series, alternatives, [*refused, *chosen.refused]
+
+    def _fitting(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates whose pixels fit into memory together, those named first going first."""
+        fitting, room = [], self._limits.pixel_bytes
+        for one in candidates:
+            size = sum(frame.header.rows * frame.header.columns * 2 for frame in one.stack.frames)
+            if size <= room:
+                fitting.append(one)
+                room -= size
+        return fitting
 
     def _decode(self, candidates: Sequence[Candidate]) -> Iterator[Series | str]:
         """Each candidate as a series, or the reason why it is none."""
@@ -269,9 +280,8 @@ class _Decoding:
 
     def _tasks(self, wanted: Sequence[list[tuple[Header, list[int]]]]) -> Iterator[Task]:
         for header, indices in (file for files in wanted for file in files):
-            self._bytes += header.rows * header.columns * 2 * len(indices)
             try:
-                data = self._found.entries[header.position].load() if self._bytes <= self._limits.pixel_bytes else b""
+                data = self._found.entries[header.position].load()
             except Unreadable:
                 data = b""  # answered as a file cut short
             yield Task({"header": _for_decoding(header), "frames": indices}, data)

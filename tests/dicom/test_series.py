@@ -206,7 +206,7 @@ def test_the_same_file_twice_is_read_once_and_said(read):
 
 
 def test_two_images_at_one_place_are_said_and_the_first_acquired_is_kept(read):
-    files = builder.series("axial", AcquisitionNumber=1)
+    files = builder.series("axial", AcquisitionNumber=1, InstanceNumber=900)
     again = builder.series("axial", AcquisitionNumber=2)
     for one in again:
         one.SOPInstanceUID = builder.uid(one.SOPInstanceUID)
