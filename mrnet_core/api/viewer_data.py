@@ -74,7 +74,7 @@ class Captions:
 
     notice: str
     model: str
-    """Which kind of model gave the numbers, in a few words ("synthetic model"); "" where nothing need be said."""
+    """What stands beside each number ("synthetic model"), in a few words; "" where nothing need be said."""
     task: Task
     """The task whose heatmaps show first."""
     without_maps: str = ""

@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from mrnet_core.domain import Exam, ExamPrediction, Plane, Task
-from mrnet_core.ui.findings import Caveat, caveats
+from mrnet_core.ui.caveats import Caveat, caveats
 
 
 def show_probabilities(exam: Exam, prediction: ExamPrediction | None) -> None:

@@ -132,6 +132,8 @@ def choose_series(plane: Plane, uid: str) -> None:
 def exam_title(session: ExamSession) -> str:
     """The heading over an exam: no name of a person or a file, and synthetic called synthetic."""
     if not is_synthetic(session.exam):
+        if session.exam.other_body_part:
+            return "Exam"
         side = session.exam.side
         return f"{side.display_name} knee exam" if side else "Knee exam"
     title = next((f": {entry.title}" for entry in DEMO_EXAMS if entry.name == session.demo), "")

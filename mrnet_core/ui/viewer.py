@@ -11,7 +11,8 @@ import streamlit as st
 
 from mrnet_core.api.viewer_data import Captions, DemoTruth, pack_exam
 from mrnet_core.domain import Exam, ExamPrediction, Task
-from mrnet_core.ui.text import RESEARCH_NOTICE, SYNTHETIC_SHORT
+from mrnet_core.ui.caveats import caveats
+from mrnet_core.ui.text import RESEARCH_NOTICE
 
 _COMPONENT = Path(__file__).with_name("component")
 VIEW_PARAMETERS = ("task", "slices", "map")
@@ -22,8 +23,8 @@ def viewer_blob(
     exam: Exam, prediction: ExamPrediction | None, task: Task, truth: DemoTruth | None = None, without_maps: str = ""
 ) -> bytes:
     """The exam as the browser gets it, with the page's own sentences; ``without_maps`` stands where no answer is."""
-    model = SYNTHETIC_SHORT if prediction is not None and prediction.model.synthetic else ""
-    return pack_exam(exam, prediction, Captions(RESEARCH_NOTICE, model, task, without_maps), truth)
+    said = "; ".join(caveat.short for caveat in caveats(exam, prediction))
+    return pack_exam(exam, prediction, Captions(RESEARCH_NOTICE, said, task, without_maps), truth)
 
 
 def show_viewer(blob: bytes, key: str) -> None:

@@ -51,6 +51,7 @@ class Pane {
     if (byHand) this.viewer.active = this;
     if (wanted === this.view.slice) return;
     this.view.slice = wanted;
+    this.describe();
     this.redraw();
     if (byHand) this.viewer.moved();
   }
