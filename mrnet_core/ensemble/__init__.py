@@ -8,7 +8,7 @@ from mrnet_core.ensemble.logistic import (
     collapsed,
     fit_ensemble,
 )
-from mrnet_core.ensemble.predictor import Predictor
+from mrnet_core.ensemble.predictor import Predictor, run_series
 
 __all__ = [
     "OUT_OF_FOLD_SOURCE",
@@ -18,4 +18,5 @@ __all__ = [
     "Regression",
     "collapsed",
     "fit_ensemble",
+    "run_series",
 ]

@@ -143,27 +143,41 @@ class Predictor:
 
     def _series(self, plane: Plane, stack: NDArray, report: Callable, number: int, planes: int) -> list[SeriesScore]:
         """Every task's score of one series; ``number`` of ``planes`` series are done."""
-        cache: dict[nn.Module, Tensor] = {}
-        batches = torch.from_numpy(np.array(stack)).split(BATCH)  # a copy: torch wants no read-only arrays
-        steps = len(batches) * len({self.networks[plane, task].features for task in Task})
-        done, scores = 0, []
-        with torch.inference_mode():
-            for task in Task:
-                network = self.networks[plane, task]
-                if network.features not in cache:
-                    parts = []
-                    for batch in batches:
-                        report("Running the networks", (number + done / steps) / planes)
-                        pictures = network.standardise(batch).contiguous(memory_format=torch.channels_last)
-                        parts.append(network.features(pictures))
-                        done += 1
-                    cache[network.features] = torch.cat(parts)
-                maps = cache[network.features]
-                logit = float(network.head(maps))
-                cam = np.array(network.cam(maps).numpy())
-                probability = 1 / (1 + np.exp(-np.float64(logit)))
-                scores.append(SeriesScore(plane, task, float(probability), Heatmap(plane, task, cam)))
-        return scores
+        networks = {task: self.networks[plane, task] for task in Task}
+        answers = run_series(networks, stack, lambda done: report("Running the networks", (number + done) / planes))
+        return [
+            SeriesScore(plane, task, float(1 / (1 + np.exp(-logit))), Heatmap(plane, task, cam))
+            for task, (logit, cam) in answers.items()
+        ]
+
+
+def run_series(
+    networks: Mapping[Task, MRNet], stack: NDArray[np.uint8], progress: Callable[[float], None] | None = None
+) -> dict[Task, tuple[np.float64, NDArray[np.float32]]]:
+    """One plane's networks on one series: by task, the logit and the class activation maps ``(s, 7, 7)``.
+
+    Convolutions that several networks share (the same object) run once. ``progress`` is called with the share done
+    before each pass, and may raise to stop.
+    """
+    device = next(iter(networks.values())).mean.device
+    batches = torch.from_numpy(np.array(stack)).to(device).split(BATCH)  # a copy: torch wants no read-only arrays
+    steps = len(batches) * len({network.features for network in networks.values()})
+    cache: dict[nn.Module, Tensor] = {}
+    done, answers = 0, {}
+    with torch.inference_mode():
+        for task, network in networks.items():
+            if network.features not in cache:
+                parts = []
+                for batch in batches:
+                    if progress:
+                        progress(done / steps)
+                    pictures = network.standardise(batch).contiguous(memory_format=torch.channels_last)
+                    parts.append(network.features(pictures))
+                    done += 1
+                cache[network.features] = torch.cat(parts)
+            maps = cache[network.features]
+            answers[task] = np.float64(network.head(maps).item()), np.array(network.cam(maps).cpu().numpy())
+    return answers
 
 
 def _share(model: MRNet, plane: Plane, task: Task, networks: dict[tuple[Plane, Task], MRNet]) -> None:
