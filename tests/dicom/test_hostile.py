@@ -292,6 +292,15 @@ def test_a_file_beyond_the_limit_is_skipped(read):
     assert exam.skipped[0].reason == "the file is larger than 2,097,152 bytes"
 
 
+def test_series_that_take_too_much_memory_together_are_left_out_after_the_best(read):
+    size = builder.SLICES * builder.ROWS * builder.COLUMNS * 2
+    second = builder.series("axial", series="second", EchoTime=90.0)
+    exam = read([*builder.series("axial"), *second, *builder.series("coronal")], limits=Limits(pixel_bytes=2 * size))
+    assert exam.planes == (Plane.CORONAL, Plane.AXIAL)
+    assert exam.alternatives == {}
+    assert "not decoded: the series together take more than" in exam.refused[0].reason
+
+
 @pytest.mark.parametrize(
     ("start", "kind"), [(b"\x1f\x8b\x08", "gzip"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar")]
 )
