@@ -78,7 +78,7 @@ def femoral_cartilage(space: Space, subject: Subject) -> Field:
     front = np.clip((-13 - y) * (1 / 6.0), 0, 1)
     reach = np.clip((31 - z) * (1 / 8.0), 0, 1)
     np.maximum(reach, front * np.clip((46 - z) * (1 / 7.0), 0, 1), out=reach)
-    reach *= np.clip((36.5 - x - 8 * front * (z > 20)) * (1 / 4.0), 0, 1)
+    reach *= np.clip((36.5 - x - 8 * front * np.clip((z - 10) * (1 / 14.0), 0, 1)) * (1 / 4.0), 0, 1)
     reach *= np.maximum(np.clip((x - 8.5) * (1 / 3.0), 0, 1), np.clip((-6 - y) * (1 / 4.0), 0, 1))
     front *= 0.4
     front += 1

@@ -180,8 +180,8 @@ def paint_leg(space: Space, subject: Subject) -> Field:
     ridge = np.abs(walls)
     ridge *= np.where(fascia > 0, np.float32(1.0), np.float32(1.7))
     fatty = space.tissue == Tissue.FAT
-    space.put((ridge < 0.12) & fatty, Tissue.FASCIA)
-    strands = np.abs(walls - 1.15) < 0.085
+    space.put((ridge < 0.095) & fatty, Tissue.FASCIA)
+    strands = np.abs(walls - 1.25) < 0.065
     space.put(strands & fatty & (fascia < -3), Tissue.SYNOVIUM)
     space.put(np.abs(fascia) < 0.45, Tissue.FASCIA)
     return fascia

@@ -158,13 +158,13 @@ def _word(g: np.random.Generator, shares: dict[str, float]) -> str:
 
 def _acl_tear(g: np.random.Generator, age: int) -> Lesion:
     grade = _word(g, ACL_GRADES)
-    low, high = {"low-grade partial": (0.0, 0.4), "high-grade partial": (0.3, 0.7), "complete": (0.5, 1.0)}[grade]
+    low, high = {"low-grade partial": (0.0, 0.4), "high-grade partial": (0.3, 0.7), "complete": (0.3, 1.0)}[grade]
     severity = float(g.uniform(low, high))
     middle = float(np.clip(g.normal(0.42, 0.13), 0.2, 0.75))
     place = "proximal third" if middle < 0.33 else "distal third" if middle > 0.62 else "mid-substance"
     # where: middle along the ligament, direction of the torn side, seed of its waves
     where = (middle, float(g.uniform(0, 2 * np.pi)), float(g.uniform(0, 100)))
-    return Lesion("acl tear", place, 6.0 + 7.0 * severity, grade, severity, where=where)
+    return Lesion("acl tear", place, 6.0 + 6.5 * severity, grade, severity, where=where)
 
 
 def _acl_company(g: np.random.Generator, tear: Lesion) -> list[Lesion]:

@@ -97,7 +97,7 @@ def paint_acl_tear(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     free = space.soft() & ~np.isin(space.tissue, (Tissue.CARTILAGE, Tissue.PCL, Tissue.TENDON, *_MENISCI))
     across = off[0] * float(np.cos(side)) + (off[1] - off[2]) * float(0.7 * np.sin(side))
     if lesion.grade == "complete":
-        swelling = 0.1 + 1.0 * lesion.severity - 1.5 * np.maximum(near * length, -4) * 0.25
+        swelling = -0.1 + 1.0 * lesion.severity - 1.5 * np.maximum(near * length, -4) * 0.25
         torn = (shape < swelling * (1 + 0.3 * wave)) & (near < 0)
     elif lesion.grade == "high-grade partial":
         torn = (shape < 0.3 + 0.9 * lesion.severity) & (near < 0) & (across > -1.4)
