@@ -190,6 +190,15 @@ def test_water_is_taken_before_fat_in_a_dixon_series(read):
     assert "2 kinds of picture in one series: WATER was taken." in series.warnings
 
 
+def test_magnitude_is_taken_before_phase(read):
+    phase = builder.series("sagittal", slices=10, ImageType=["ORIGINAL", "PRIMARY", "P"])
+    for one in phase:
+        one.SOPInstanceUID = builder.uid(one.SOPInstanceUID)
+    series = read(phase + builder.series("sagittal")).series[Plane.SAGITTAL]
+    assert series.slices == builder.SLICES
+    assert "2 kinds of picture in one series: M was taken." in series.warnings
+
+
 def test_a_gap_is_named_by_its_slices(read):
     files = builder.series("sagittal", slices=12)
     del files[4:6]  # these lie from the patient's left to the right: slice 1 is the last file
