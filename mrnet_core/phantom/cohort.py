@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv
 
 from mrnet_core.domain import InputError, Split, Task
 from mrnet_core.phantom.exam import PlannedExam
@@ -257,7 +257,7 @@ def _ages(split: Split, cells: list[_Cell], partner: dict[int, int], generator: 
     m, v = (mean - low) / (high - low), (sd / (high - low)) ** 2
     size = m * (1 - m) / v - 1
     patients = [i for i in range(len(cells)) if i not in partner]
-    quantiles = stats.beta.ppf((np.arange(len(patients)) + 0.5) / len(patients), m * size, (1 - m) * size)
+    quantiles = betaincinv(m * size, (1 - m) * size, (np.arange(len(patients)) + 0.5) / len(patients))
     lean = np.array([_AGE_SHIFT[cells[i].truth] + 0.5 * (cells[i].pathology in _OLD_KINDS) for i in patients])
     ranks = (lean + generator.normal(size=len(patients))).argsort().argsort()
     years = dict(zip(patients, np.rint(low + (high - low) * quantiles[ranks]).astype(int).tolist(), strict=True))
