@@ -1,0 +1,1 @@
+"""Figures for LOG.md: each module measures one thing and prints it; nothing here is a test."""
