@@ -118,7 +118,9 @@ def draw_lesions(generator: np.random.Generator, pathology: str, age: int = 38) 
         lesions.append(_meniscal_tear(g, age))
         old = float(np.clip((age - 30) / 40, 0, 1))
         kinds += [
-            kind for kind, share in (("effusion", 0.33), ("osteoarthritis", 0.08 + 0.3 * old)) if g.random() < share
+            kind
+            for kind, share in (("effusion", 0.45), ("osteoarthritis", 0.08 + 0.3 * old), ("contusion", 0.15))
+            if g.random() < share
         ]
         kinds += ["popliteal cyst"] if g.random() < 0.08 else []
     if pathology == "acl" and g.random() < 0.14:
@@ -132,6 +134,9 @@ def draw_lesions(generator: np.random.Generator, pathology: str, age: int = 38) 
         kinds += [
             str(kind) for kind in g.choice(list(_OTHER_SHARE), size=1 + int(g.random() < 0.35), replace=False, p=share)
         ]
+        # Fluid and bruises are common without a tear too, or they would give the tears away.
+        kinds += [kind for kind, share in (("effusion", 0.35), ("contusion", 0.15)) if g.random() < share]
+        kinds = list(dict.fromkeys(kinds))
     present = {lesion.type for lesion in lesions}
     lesions += [_draw(g, kind, age) for kind in kinds if kind not in present]
     return tuple(lesions)
@@ -168,14 +173,13 @@ def _acl_tear(g: np.random.Generator, age: int) -> Lesion:
 
 
 def _acl_company(g: np.random.Generator, tear: Lesion) -> list[Lesion]:
-    """Pivot-shift contusions, effusion, a sprain: likelier the worse the tear."""
+    """Pivot-shift contusions, effusion, a sprain: likelier the worse the tear; an old tear has lost them."""
     company = []
-    worse = 0.35 + 0.5 * tear.severity
-    if g.random() < worse:
+    if g.random() < 0.2 + 0.35 * tear.severity:
         for place in ("lateral femoral condyle", "posterolateral tibial plateau"):
             if g.random() < 0.8:
                 company.append(_contusion(g, place))
-    if g.random() < worse:
+    if g.random() < 0.35 + 0.25 * tear.severity:
         company.append(_other(g, "effusion"))
     if g.random() < 0.14:
         company.append(_other(g, "mcl sprain"))
