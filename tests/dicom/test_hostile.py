@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from io import BytesIO
@@ -14,6 +15,7 @@ from pydicom.uid import UID
 
 from mrnet_core.dicom import Limits, UploadedFile, read_exam
 from mrnet_core.dicom.decoder import LOST, SLOW, Decoder, Task
+from mrnet_core.dicom.parse import BadFile, inflate
 from mrnet_core.dicom.samples import SAMPLES, sample_file
 from mrnet_core.domain import ExamError, InstallationError, Plane
 from tests.dicom import builder
@@ -154,6 +156,17 @@ def test_a_deflated_bomb_is_not_inflated(read):
     assert len(packed) < 250_000
     reason = reason_of(read, deflated(good()[5], packed))
     assert reason.startswith("its deflated part grows beyond 33,554,432 bytes")
+
+
+def test_inflating_stops_at_the_bound_and_takes_no_more_memory():
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"".join(packer.compress(bytes(MIB)) for _ in range(64)) + packer.flush()
+    tracemalloc.start()
+    with pytest.raises(BadFile, match="grows beyond 2,097,152 bytes"):
+        inflate(packed, Limits(file_bytes=2 * MIB))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * MIB
 
 
 def test_a_deflated_file_damaged_or_cut_short_says_so(read):
