@@ -59,8 +59,10 @@ def test_structures_lie_where_anatomy_puts_them(painted):
         return np.array([painted.x[found].mean(), painted.y[found].mean(), painted.z[found].mean()])
 
     acl, pcl = centre(Tissue.ACL), centre(Tissue.PCL)
-    assert acl[0] > pcl[0] and pcl[1] > acl[1]  # the ACL rises laterally, the PCL is behind it
-    assert centre(Tissue.MEDIAL_MENISCUS)[0] < -12 and centre(Tissue.LATERAL_MENISCUS)[0] > 12
+    assert acl[0] > pcl[0]
+    assert pcl[1] > acl[1]
+    assert centre(Tissue.MEDIAL_MENISCUS)[0] < -12
+    assert centre(Tissue.LATERAL_MENISCUS)[0] > 12
     assert centre(Tissue.KNEECAP_MARROW)[1] < -38  # the knee cap is in front
     assert centre(Tissue.ARTERY)[1] > 25  # the popliteal artery behind
     assert centre(Tissue.MUSCLE)[1] > 10
@@ -69,7 +71,8 @@ def test_structures_lie_where_anatomy_puts_them(painted):
 def test_menisci_lie_between_femur_and_tibia_and_thin_out_inwards(painted, subject):
     medial = painted.tissue == Tissue.MEDIAL_MENISCUS
     lower, upper = tibia(painted, subject)[medial], femur(painted, subject)[medial]
-    assert (lower > -0.1).all() and (upper > -0.1).all()
+    assert (lower > -0.1).all()
+    assert (upper > -0.1).all()
     rim = medial & (painted.x < -31)
     inner = medial & (painted.x > -26) & (np.abs(painted.sy - 4) < 6)
     if inner.any():

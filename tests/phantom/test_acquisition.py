@@ -1,0 +1,216 @@
+"""Whole exams: determinism, twins, masks, geometry of the series, sequences, artefacts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mrnet_core.domain import InputError, Plane, Side, Split, Task
+from mrnet_core.phantom import KINDS, PlannedExam, make_exam
+from mrnet_core.phantom.acquisition import Scanner
+from mrnet_core.phantom.acquisition_artefacts import Artefact, add_artefacts
+from mrnet_core.phantom.acquisition_grid import AXES, draw_grid, knee_affine
+from mrnet_core.phantom.anatomy import STRUCTURES, Subject
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(seed))
+
+
+@pytest.fixture(scope="module")
+def torn():
+    return make_exam(31, 4, size="small", pathology="both", structures=True)
+
+
+def test_an_exam_depends_on_seed_and_number_alone(torn):
+    make_exam(5, 9, size="small", planes=(Plane.AXIAL,))  # another exam in between
+    again = make_exam(31, 4, size="small", pathology="both", planes=(Plane.AXIAL, Plane.CORONAL))
+    assert tuple(again.series) == (Plane.CORONAL, Plane.AXIAL)
+    for plane, series in again.series.items():
+        assert np.array_equal(series.pixels, torn.series[plane].pixels)
+        assert series.uid == torn.series[plane].uid
+    assert again.lesions == torn.lesions
+    other = make_exam(31, 5, size="small", pathology="both", planes=(Plane.AXIAL,))
+    assert not np.array_equal(other.series[Plane.AXIAL].pixels[:8], torn.series[Plane.AXIAL].pixels[:8])
+
+
+def test_small_exams_have_8_to_12_slices_and_full_ones_17_to_61(torn):
+    assert all(8 <= series.slices <= 12 for series in torn.series.values())
+    counts = [draw_grid(generator(n), Plane.SAGITTAL, "full").shape[0] for n in range(400)]
+    assert min(counts) >= 17
+    assert max(counts) <= 61
+    assert max(counts) > 31
+    assert np.mean([20 <= count <= 30 for count in counts]) > 0.85
+
+
+def test_labels_and_masks_agree_with_the_lesions(torn):
+    assert torn.labels == {Task.ABNORMAL: True, Task.ACL: True, Task.MENISCUS: True}
+    for plane, masks in torn.masks.items():
+        assert len(masks) == len(torn.lesions)
+        assert all(mask.shape == torn.series[plane].pixels.shape for mask in masks)
+    tear = next(n for n, lesion in enumerate(torn.lesions) if lesion.type == "acl tear")
+    assert torn.lesions[tear].volume_mm3 > 20
+    for plane, grid in torn.grids.items():
+        # A mask of thick slices holds about the record's volume (partial voxels count by their half).
+        volume = torn.masks[plane][tear].sum() * np.prod(grid.spacing)
+        assert 0.3 < volume / torn.lesions[tear].volume_mm3 < 2.2
+        ligament = ndimage.binary_dilation(torn.structures[plane]["acl"], np.ones((3, 5, 5)))
+        assert (torn.masks[plane][tear] & ligament).any()
+
+
+def test_structures_are_given_where_asked_for(torn):
+    for plane, named in torn.structures.items():
+        assert tuple(named) == STRUCTURES
+        assert all(mask.shape == torn.series[plane].pixels.shape and mask.any() for mask in named.values())
+    assert make_exam(31, 4, size="small", planes=(Plane.AXIAL,)).structures == {}
+
+
+def test_a_normal_exam_has_no_lesion_and_no_mask():
+    exam = make_exam(31, 6, size="small", pathology="normal", planes=(Plane.CORONAL,))
+    assert exam.lesions == ()
+    assert exam.masks[Plane.CORONAL] == ()
+    assert not any(exam.labels.values())
+
+
+def test_twins_differ_only_about_the_lesion():
+    planes = (Plane.SAGITTAL, Plane.CORONAL)
+    exam = make_exam(8, 3, size="small", pathology="meniscal tear", planes=planes)
+    assert len(exam.lesions) == 1
+    twin = make_exam(8, 3, size="small", pathology="meniscal tear", planes=planes, without=0)
+    assert twin.lesions == ()
+    assert not twin.labels[Task.ABNORMAL]
+    bare = make_exam(8, 3, size="small", pathology="meniscal tear", planes=planes, lesions=())
+    for plane in planes:
+        a, b = (one.series[plane].pixels.astype(int) for one in (exam, twin))
+        changed = np.abs(a - b) > 0.08 * a.max()
+        near = ndimage.binary_dilation(exam.masks[plane][0], np.ones((3, 9, 9)))
+        assert changed.any()
+        assert (changed & near).sum() > 0.9 * changed.sum()
+        assert np.array_equal(twin.series[plane].pixels, bare.series[plane].pixels)
+
+
+def test_the_tibia_stands_forward_in_a_complete_acl_tear_and_stays_so_in_its_twin():
+    drawn = [make_exam(2, k, size="small", pathology="acl tear", planes=()) for k in range(12)]
+    complete = next(exam for exam in drawn if exam.lesions[0].grade == "complete")
+    twin = make_exam(2, complete.k, size="small", pathology="acl tear", planes=(Plane.SAGITTAL,), without=0)
+    exam = make_exam(2, complete.k, size="small", pathology="acl tear", planes=(Plane.SAGITTAL,))
+    same = twin.series[Plane.SAGITTAL].pixels == exam.series[Plane.SAGITTAL].pixels
+    assert same.mean() > 0.8
+
+
+def test_fluid_is_bright_in_t2_and_dark_in_t1_in_the_pictures():
+    exam = make_exam(12, 0, size="small", pathology="effusion", lesions=None, structures=True)
+    for plane, bright in ((Plane.SAGITTAL, True), (Plane.CORONAL, False)):
+        pixels, fluid = exam.series[plane].pixels, exam.structures[plane]["fluid"]
+        core = ndimage.binary_erosion(fluid, np.ones((1, 3, 3)))
+        foreground = pixels[pixels > 0.15 * pixels.max()]
+        level = np.median(pixels[core])
+        if bright:
+            assert level > np.percentile(foreground, 90)
+        else:
+            assert level < np.median(foreground)
+
+
+def test_a_point_of_the_patient_is_the_same_tissue_in_all_planes(torn):
+    """Bone seen in one plane is bone at the same place in another, but for its edge."""
+    sagittal, grid = torn.structures[Plane.SAGITTAL]["bone"], torn.grids[Plane.SAGITTAL]
+    deep = ndimage.binary_erosion(sagittal, np.ones((3, 9, 9)))
+    index = np.argwhere(deep)[::97]
+    points = np.array([grid.point(one) for one in index])
+    for plane in (Plane.CORONAL, Plane.AXIAL):
+        other = torn.grids[plane]
+        directions = np.array([other.slice_direction, other.row_direction, other.column_direction])
+        there = np.rint((points - other.origin) @ directions.T / other.spacing).astype(int)
+        inside = ((there >= 0) & (there < other.shape)).all(axis=1)
+        assert inside.sum() > 20
+        assert torn.structures[plane]["bone"][tuple(there[inside].T)].mean() > 0.9
+
+
+@pytest.mark.parametrize("plane", Plane)
+def test_a_grid_is_near_its_plane_and_orthonormal(plane):
+    grid = draw_grid(generator(7), plane, "full")
+    directions = np.array([grid.slice_direction, grid.row_direction, grid.column_direction])
+    assert np.allclose(directions @ directions.T, np.eye(3), atol=1e-9)
+    assert (np.sum(directions * np.array(AXES[plane]), axis=1) > 0.98).all()
+    assert grid.thickness < grid.spacing[0]  # a gap
+
+
+@pytest.mark.parametrize("side", Side)
+def test_lateral_is_away_from_the_other_leg(side):
+    subject = Subject.draw(generator(1), 40, "F")
+    subject = replace(subject, turn=(0.0, 0.0, 0.0), offset=(0.0, 0.0, 0.0), scale=1.0, breadth=1.0)
+    grid = draw_grid(generator(2), Plane.CORONAL, "small")
+    affine = knee_affine(grid, subject, side)
+    index = np.array([3.0, 50.0, 70.0])
+    left, posterior, head = grid.point(index)
+    x, y, z = affine.origin + index @ affine.steps
+    assert (x, y, z) == pytest.approx((left if side is Side.LEFT else -left, posterior, head))
+
+
+def test_sagittal_proton_density_can_be_asked_for():
+    wanted = {Plane.SAGITTAL: "PD"}
+    exam = make_exam(3, 1, size="small", planes=(Plane.SAGITTAL,), sequences=wanted)
+    usual = make_exam(3, 1, size="small", planes=(Plane.SAGITTAL,))
+    assert exam.sequences[Plane.SAGITTAL].name == "PD"
+    assert not exam.sequences[Plane.SAGITTAL].fat_suppressed
+    assert exam.series[Plane.SAGITTAL].description == "SYNTHETIC SAG PD"
+    assert exam.series[Plane.SAGITTAL].pixels.mean() > 1.3 * usual.series[Plane.SAGITTAL].pixels.mean()
+
+
+def test_a_plan_fixes_what_it_names():
+    report = {Task.ABNORMAL: True, Task.ACL: False, Task.MENISCUS: False}
+    plan = PlannedExam(4, "P00012", Split.TRAIN, pathology="acl", age=61, sex="F", report_labels=report)
+    exam = make_exam(1, 4, size="small", planned=plan, planes=())
+    assert (exam.patient, exam.split, exam.age, exam.sex) == ("P00012", Split.TRAIN, 61, "F")
+    assert exam.labels[Task.ACL]
+    assert not exam.labels[Task.MENISCUS]
+    assert exam.report_labels == report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1, "k": 0}, "0 or more; got -1"),
+        ({"seed": 0, "k": 0, "size": "tiny"}, "size 'tiny' is unknown"),
+        ({"seed": 0, "k": 0, "pathology": "flu"}, "pathology 'flu' is unknown"),
+        ({"seed": 0, "k": 0, "pathology": "normal", "without": 0}, "no lesion 0 to leave out"),
+        ({"seed": 0, "k": 0, "sequences": {Plane.AXIAL: "PD"}}, "axial has no sequence 'PD'"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_with_the_choices(arguments, message):
+    with pytest.raises(InputError, match=message):
+        make_exam(**arguments)
+
+
+def test_every_kind_of_lesion_can_be_named():
+    for kind in KINDS:
+        exam = make_exam(6, 2, size="small", pathology=kind, planes=())
+        assert [lesion.type for lesion in exam.lesions] == [kind]
+
+
+def test_noise_is_rician_in_the_background(torn):
+    """Magnitude of two Gaussians: mean over standard deviation is 1.91 where there is no signal (Rayleigh)."""
+    pixels = torn.series[Plane.AXIAL].pixels
+    corner = pixels[:, :14, :14].astype(float)
+    assert corner.mean() / corner.std() == pytest.approx(1.91, abs=0.2)
+
+
+def test_ghosts_and_wrap_add_a_shifted_copy_of_the_signal():
+    picture = np.zeros((1, 40, 40), np.float32)
+    picture[0, 20, 20] = 100
+    add_artefacts(picture, Artefact(0.1, 0.25, 0, 1))
+    assert picture[0, 20, 20] == 100
+    assert picture[0, 30, 20] == pytest.approx(10)
+    assert picture[0, 10, 20] == pytest.approx(10)
+    folded = np.zeros((1, 40, 40), np.float32)
+    folded[0, 39, 5] = 100
+    add_artefacts(folded, Artefact(0.0, 0.25, 8, 1))
+    assert folded[0, 0, 5] == pytest.approx(50)
+
+
+def test_a_few_scanners_meet_metal_and_half_are_of_3_tesla():
+    scanners = [Scanner.draw(generator(n)) for n in range(600)]
+    assert 0.005 < np.mean([scanner.metal[3] > 0 for scanner in scanners]) < 0.07
+    assert 0.4 < np.mean([scanner.field_tesla == 3.0 for scanner in scanners]) < 0.6
+    assert {scanner.manufacturer for scanner in scanners} == {"PHANTOM A", "PHANTOM B"}
