@@ -18,15 +18,15 @@ class DemoExam:
 
 
 DEMO_EXAMS = (
-    DemoExam("normal", "Normal knee", "A synthetic knee without a lesion.", 20260, 1, "normal"),
-    DemoExam("acl", "ACL tear", "A synthetic knee with a torn anterior cruciate ligament.", 20260, 2, "acl"),
-    DemoExam("meniscus", "Meniscal tear", "A synthetic knee with a torn meniscus.", 20260, 3, "meniscus"),
+    DemoExam("normal", "Normal knee", "A synthetic knee without a lesion.", 20260, 5, "normal"),
+    DemoExam("acl", "ACL tear", "A synthetic knee with a torn anterior cruciate ligament.", 20260, 8, "acl"),
+    DemoExam("meniscus", "Meniscal tear", "A synthetic knee with a torn meniscus.", 20260, 12, "meniscus"),
     DemoExam(
         "hard-negative",
         "Hard negative",
         "A synthetic knee whose ACL is degenerate and bright, but whole: abnormal, and no tear.",
         20260,
-        4,
+        6,
         "mucoid degeneration",
     ),
 )
