@@ -3,6 +3,7 @@
 The one door that the command line and the pages share. An operating point is named by its index on a curve.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -68,10 +69,11 @@ from mrnet_core.report.tables import (
     records_frame,
     table_csv,
 )
-from mrnet_core.store import PUBLISHED, Run, resolve_run, write_whole
+from mrnet_core.store import MANIFEST, PUBLISHED, Run, resolve_run, write_whole
 
 SLIDES_TITLE = "Reading knee MRI with a network: the evidence"
 PAPER_MODEL = "MRNet of the paper"
+SHORTCUT = "scores/shortcut.json"
 TEMPLATES = {
     "reads": "reader,role,group,exam,task,assisted,period,order,read,confidence\n"
     "R1,radiologist,1,E001,acl,0,1,1,1,80\nR1,radiologist,1,E001,acl,1,2,3,1,95\n"
@@ -120,7 +122,7 @@ def run_validation(model: str | None = None) -> Validation:
     run = Run.open(resolve_run(model))
     scores, labels = (_run_table(run, f"scores/validation_{name}.csv") for name in ("scores", "labels"))
     data = read_labelled_scores(scores, labels)
-    return replace(validate_scores(data), source=_run_source(run, _exams(data)))
+    return replace(validate_scores(data), source=_run_source(run, _exams(data)), **_synthetic(run))
 
 
 def run_readers(model: str | None = None) -> ReaderEvidence:
@@ -135,7 +137,19 @@ def run_readers(model: str | None = None) -> ReaderEvidence:
     tables = [_run_table(run, f"readers/{name}.csv") for name in ("reads", "reference", "model")]
     study = read_study(*tables)
     source = _run_source(run, f"{len(study.exams)} exams, {len(study.readers)} simulated readers")
-    return replace(evaluate_readers(study), source=source)
+    return replace(evaluate_readers(study), source=source, **_synthetic(run))
+
+
+def run_state(model: str | None = None) -> tuple[str, int]:
+    """The RUN folder in force and when its manifest last changed (ns): what a cache of its evidence goes by.
+
+    Raises
+    ------
+    InputError, ArtifactError
+        No RUN folder.
+    """
+    folder = resolve_run(model)
+    return str(folder), (folder / MANIFEST).stat().st_mtime_ns
 
 
 def file_validation(
@@ -209,6 +223,15 @@ def _run_source(run: Run, n: str) -> Provenance:
     name, trained_on = (run.manifest.get(key, "") for key in ("name", "trained_on"))
     synthetic = "synthetic exams" if run.manifest.get("synthetic") else "held-out exams"
     return today(f"{synthetic} of {name}", f"{name}, trained on {trained_on}" if trained_on else name, n)
+
+
+def _synthetic(run: Run) -> dict:
+    """Whether the RUN knows synthetic knees only, and what effusion and contusion alone tell there."""
+    shortcut = {}
+    if run.has(SHORTCUT):
+        rows = json.loads(run.path(SHORTCUT).read_text(encoding="utf-8"))["tasks"]
+        shortcut = {Task(row["task"]): float(row["auc"]) for row in rows if row["auc"] is not None}
+    return {"synthetic": bool(run.manifest.get("synthetic")), "shortcut": shortcut}
 
 
 def _exams(data: LabelledScores) -> str:
@@ -365,6 +388,7 @@ __all__ = [
     "roles_in",
     "roles_of",
     "run_readers",
+    "run_state",
     "run_validation",
     "slides",
     "slope_figure",

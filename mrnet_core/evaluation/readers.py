@@ -5,7 +5,7 @@ independent: an interval from resampling exams stands beside each.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ class ReaderEvidence:
     """Everything a reader study says.
 
     Frames have the columns of R's reference output; ``absent`` says by name why a part is empty. ``mrmc_summary`` sets
-    the paper's t-test beside the MRMC answer.
+    the paper's t-test beside the MRMC answer. ``synthetic`` and ``shortcut`` are those of a Validation.
     """
 
     readers: pd.DataFrame
@@ -93,6 +93,8 @@ class ReaderEvidence:
     n_exams: int
     options: Options
     source: Provenance = UNKNOWN
+    synthetic: bool = False
+    shortcut: Mapping[Task, float] = field(default_factory=dict)
 
 
 def evaluate_readers(study: ReaderStudy, options: Options | None = None) -> ReaderEvidence:
@@ -205,12 +207,15 @@ def _absent(study: ReaderStudy, counts: pd.DataFrame) -> dict[str, str]:
 
 def _missing_notes(study: ReaderStudy, counts: pd.DataFrame, options: Options) -> tuple[str, ...]:
     """What the study lacks, counted."""
-    due = np.isfinite(study.truth)[None, :, None] & np.ones_like(study.reads, dtype=bool)
+    # A condition that nobody read is no missing read: `absent` speaks of it.
+    read = np.isfinite(study.reads).any(axis=(0, 3), keepdims=True)
+    due = np.isfinite(study.truth)[None, :, None] & read & np.ones_like(study.reads, dtype=bool)
     missing = int((due & np.isnan(study.reads)).sum())
     if not missing:
         return ()
     rule = "leave their denominators" if options.missing == "available" else "count as wrong"
     silent = counts[(counts["metric"] == Metric.ACCURACY.value) & (counts["n"] == 0)]
+    silent = silent[silent["assisted"].isin(np.flatnonzero(read.any(axis=(0, 1, 3))))]
     names = sorted(
         {f"{row.reader} ({row.task}, {'assisted' if row.assisted else 'unassisted'})" for row in silent.itertuples()}
     )

@@ -5,7 +5,7 @@ curve: 0 calls nobody, the last calls everybody.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -88,7 +88,8 @@ class Validation:
     """A model's validation, and readers of the same exams where there are any.
 
     ``probabilities`` is False where scores are ranks; ``no_calibration`` then says why there is no calibration.
-    ``per_reader`` and ``averages`` have the columns of :mod:`mrnet_core.evaluation.tables`, or are None.
+    ``per_reader`` and ``averages`` have the columns of :mod:`mrnet_core.evaluation.tables`, or are None. Of a synthetic
+    cohort, ``shortcut`` gives the AUC of effusion and contusion alone: what a network must beat, rather than 0.5.
     """
 
     tasks: Mapping[Task, TaskValidation]
@@ -99,6 +100,8 @@ class Validation:
     notes: tuple[str, ...] = ()
     level: float = 0.95
     source: Provenance = UNKNOWN
+    synthetic: bool = False
+    shortcut: Mapping[Task, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

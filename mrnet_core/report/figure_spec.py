@@ -94,7 +94,7 @@ class FigureSpec:
         """Every number that is drawn: ``panel, series, label, x, y, lower, upper``; columns named after the axes."""
         rows = [
             (
-                *(panel.title, layer.name, mark.label),
+                *(panel.title.replace("\n", ", "), layer.name, mark.label),
                 *(_cell(panel.x, mark.x), _cell(panel.y, mark.y)),
                 *(np.nan if bound is None else bound for bound in (mark.low, mark.high)),
             )

@@ -11,6 +11,7 @@ from mrnet_core.report.tables import interval, number
 from mrnet_core.stats import OperatingPoint
 
 CONDITIONS = ("unassisted", "assisted")
+SHORTCUT = "Shortcut's AUC"
 FALSE_POSITIVE_AXIS = Axis("1 − specificity", -0.02, 1.0)
 SENSITIVITY_AXIS = Axis("Sensitivity", 0.0, 1.02)
 
@@ -48,6 +49,8 @@ def roc_figure(
         if shown and wanted:
             layers += _reader_layers(validation, task, known, shown, wanted)
         title = f"{task.display_name}: AUC {interval(entry.area.estimate, entry.area.lower, entry.area.upper)}"
+        if task in validation.shortcut:
+            title += f"\n{SHORTCUT} {number(validation.shortcut[task])}"
         panels.append(Panel(title, FALSE_POSITIVE_AXIS, SENSITIVITY_AXIS, tuple(layers), square=True))
         alts.append(_alt(validation, entry, shown, wanted))
     readers = " Dashed lines join a reader without and with the model; + and × are macro-averages." if shown else ""
@@ -56,9 +59,15 @@ def roc_figure(
         _title(chosen_tasks) + (", readers without and with the model" if shown else ""),
         tuple(panels),
         " ".join(alts),
-        f"AUC with {validation.level:.0%} DeLong intervals.{readers}",
+        f"AUC with {validation.level:.0%} DeLong intervals.{readers}{_shortcut_words(validation)}",
         validation.source,
     )
+
+
+def _shortcut_words(validation: Validation) -> str:
+    if not validation.shortcut:
+        return ""
+    return " Shortcut: a regression on effusion and contusion alone, which the network must beat, rather than 0.5."
 
 
 def _title(tasks: list[Task]) -> str:
@@ -184,6 +193,8 @@ def _reader_label(reader: str, role: str, cells: dict) -> str:
 
 def _alt(validation: Validation, entry: TaskValidation, shown: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     words = f"{entry.task.display_name}: AUC {interval(entry.area.estimate, entry.area.lower, entry.area.upper)}."
+    if entry.task in validation.shortcut:
+        words += f" {SHORTCUT} {number(validation.shortcut[entry.task])}."
     if entry.points:
         point = entry.points[entry.marked]
         rates = (number(point.specificity.estimate), number(point.sensitivity.estimate))

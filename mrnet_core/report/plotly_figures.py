@@ -21,7 +21,7 @@ def plotly_figure(spec: FigureSpec, *, theme: Theme = "light", large: bool = Fal
     figure = make_subplots(
         rows=1,
         cols=len(spec.panels),
-        subplot_titles=[panel.title for panel in spec.panels],
+        subplot_titles=[panel.title.replace("\n", "<br>") for panel in spec.panels],
         horizontal_spacing=0.08 if len(spec.panels) > 1 else 0.0,
         shared_yaxes=not any(panel.square for panel in spec.panels)
         and len(spec.panels) > 1

@@ -85,7 +85,7 @@ def _figure_slide(deck, spec: FigureSpec) -> None:
         chart_type, data = _chart(spec, panel)
         frame = slide.shapes.add_chart(chart_type, MARGIN + number * room, top, room - Inches(0.1), height, data)
         frame._element.nvGraphicFramePr.cNvPr.set("descr", spec.alt)
-        frame.name = f"{spec.title}: {panel.title}" if panel.title else spec.title
+        frame.name = f"{spec.title}: {panel.title.replace(chr(10), ', ')}" if panel.title else spec.title
         _style(frame.chart, spec, panel)
     caption = slide.shapes.add_textbox(MARGIN, HEIGHT - Inches(1.15), WIDTH - 2 * MARGIN, Inches(0.5))
     caption.text_frame.word_wrap = True
@@ -147,7 +147,7 @@ def _style(chart, spec: FigureSpec, panel: Panel) -> None:
     chart.font.size = Pt(CHART_POINTS)
     chart.has_title = bool(panel.title)
     if panel.title:
-        chart.chart_title.text_frame.text = panel.title
+        chart.chart_title.text_frame.text = panel.title.replace("\n", ", ")
         chart.chart_title.text_frame.paragraphs[0].runs[0].font.size = Pt(CHART_POINTS + 2)
     chart.has_legend = True
     chart.legend.position = XL_LEGEND_POSITION.BOTTOM

@@ -148,7 +148,10 @@ def auc_frame(validation: Validation) -> pd.DataFrame:
         (task.value, entry.area.estimate, entry.area.lower, entry.area.upper, entry.n_pos, entry.n_neg, entry.area.note)
         for task, entry in validation.tasks.items()
     ]
-    return pd.DataFrame(rows, columns=["task", "auc", "lower", "upper", "n_pos", "n_neg", "note"])
+    frame = pd.DataFrame(rows, columns=["task", "auc", "lower", "upper", "n_pos", "n_neg", "note"])
+    if validation.shortcut:
+        frame.insert(4, "shortcut_auc", [validation.shortcut.get(task, np.nan) for task in validation.tasks])
+    return frame
 
 
 def calibration_frame(validation: Validation) -> pd.DataFrame:
