@@ -5,8 +5,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+OUT ?= build/study
 
-.PHONY: app test lint clean help
+.PHONY: app test lint reproduce clean help
 
 help:            ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/'
@@ -17,6 +18,9 @@ app: $(VENV)/.app ## start the app on 127.0.0.1:8501 (PORT=… for another port)
 test: $(VENV)/.dev ## run every test
 	@echo "Running every test"
 	@$(BIN)/python -m pytest $(ARGS)
+
+reproduce: $(VENV)/.app ## the whole study in OUT (build/study); DATA=… for own data, SIZE=tiny|small|paper
+	@$(BIN)/python -m mrnet_core reproduce --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(SIZE),--size $(SIZE))
 
 lint: $(VENV)/.dev ## check style and the import law
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -q tests/test_architecture.py

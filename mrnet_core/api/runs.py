@@ -19,10 +19,12 @@ from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
+from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import COLLAPSED, network_name
 from mrnet_core.training.outcome import Outcome, commit, read_outcome
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
+from mrnet_core.training.state import load_state
 from mrnet_core.training.sweep import (
     CONFIG,
     Engine,
@@ -72,7 +74,7 @@ def train(
             # on demand: Ray is no requirement of the app
             from mrnet_core.training.ray_engine import run_ray
 
-            run_ray(jobs, setting, display, engine.address)
+            run_ray(jobs, setting, display, engine.address, engine.workers)
         else:
             run_local(jobs, setting, display, engine.workers)
         return finish(setting)
@@ -124,7 +126,7 @@ def ensemble(
     warnings = _warnings(cards, fitted)
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
     _cohort_extras(run, outcomes, chosen, config)
-    first = next(iter(cards.values()))
+    first, trunk = next(iter(cards.values())), trunk_record(run)
     write_manifest(
         run,
         name=name or run.resolve().name,
@@ -136,7 +138,8 @@ def ensemble(
         departures=[*config.departures(), *_stacking_words(stacking)],
         device=first.device,
         machine=platform.machine(),
-        seconds=round(sum(card.seconds for card in cards.values()), 1),
+        seconds=round(sum(card.seconds for card in cards.values()) + trunk.get("seconds", 0.0), 1),
+        trunk=trunk,
         seeds={f"{plane}_{task}": card.seed for (plane, task), card in cards.items()},
         stacking=stacking,
         coefficients=list(coefficients),
@@ -160,6 +163,14 @@ def read_config(run: Path) -> TrainConfig:
         return TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{run} is no run: {CONFIG} cannot be read; name a folder that `train --out` wrote") from error
+
+
+def trunk_record(run: Path) -> dict:
+    """Steps, seconds and tuning AUCs of the trunk a run started from; empty where there is none."""
+    state = load_state(trunk_path(run), torch.device("cpu"))
+    if state is None:
+        return {}
+    return {"steps": state["step"], "seconds": round(state["seconds"], 1), "tuning_auc": state["figures"]}
 
 
 def coefficient_records(fitted: Ensemble, source: str) -> list[dict]:

@@ -101,7 +101,7 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
     )
     networks = [begin(job, task, setting, training) for task in job.tasks]
     cache = FeatureCache(config)
-    if config.head_first and any(network.epoch == 0 and not network.history for network in networks):
+    if config.head_first and not all(network.history for network in networks):
         fit_heads(networks, training, tuning, setting, cache, report)
     for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
         behind = [network for network in networks if network.epoch < epoch]
@@ -202,12 +202,11 @@ def fit_heads(
 ) -> None:
     """Fit every network's last layer on the features of the trunk they share; this is epoch 0."""
     began = time.monotonic()
-    report(Event(networks[0].name, 0, 0, len(training), words="features of the trunk"))
-    model = networks[0].model
+    fresh = [network for network in networks if not network.history]
+    report(Event(fresh[0].name, 0, 0, len(training), words="features of the trunk"))
+    model = fresh[0].model
     features, held_out = cache.features(model, training), cache.features(model, tuning)
-    for network in networks:
-        if network.epoch or network.history:
-            continue
+    for network in fresh:
         head = choose_head(
             (features.numpy(), training.label(network.task).numpy()),
             (held_out.numpy(), tuning.label(network.task).numpy()),
@@ -215,7 +214,7 @@ def fit_heads(
         )
         put_into(head, network.model.classifier)
         network.init += f"; last layer fitted on its features (C {head.strength:g})"
-        spent = (time.monotonic() - began) / len(networks)
+        spent = (time.monotonic() - began) / len(fresh)
         before = judge(network, features, training)
         close_epoch(network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent)
         save(network, setting, training)

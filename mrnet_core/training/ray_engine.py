@@ -1,0 +1,84 @@
+"""The same jobs on a Ray cluster: several GPUs or machines. Ray stands in ``requirements-ray.txt``, not in the app's.
+
+Every machine must see the data folder and RUN under the same paths (a shared disk): jobs read and write there exactly
+as the local engine's do, so the files are the same.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrnet_core.domain import InputError, InstallationError
+from mrnet_core.training.loop import Event, Job, Report, Setting, run_job
+
+POLL_SECONDS = 1.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_ray(
+    jobs: Sequence[Job], setting: Setting, report: Report, address: str | None = None, workers: int = 0
+) -> None:
+    """Run every job as a Ray task with one GPU each, or one CPU each where the run is on the CPU.
+
+    Parameters
+    ----------
+    jobs, setting, report
+        As for ``sweep.run_local``; epochs are reported as their jobs end.
+    address
+        Of a cluster that is there; None starts one on this machine for the run.
+    workers
+        CPUs of a cluster started here (0: Ray's own choice); threads of a job are one then.
+
+    Raises
+    ------
+    InstallationError
+        Ray is not installed, or the cluster cannot be reached.
+    InputError
+        A job failed because of its input.
+    """
+    try:
+        # on demand: Ray is no requirement of the app
+        import ray
+    except ImportError as error:
+        raise InstallationError(
+            "Ray is not installed: pip install -r requirements-ray.txt, or leave --engine out"
+        ) from error
+    environment = {"env_vars": {"PYTHONPATH": str(ROOT)}}
+    try:
+        if address:
+            ray.init(address=address, runtime_env=environment, log_to_driver=False)
+        else:
+            ray.init(num_cpus=workers or None, runtime_env=environment, include_dashboard=False, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InstallationError(f"the Ray cluster {address or 'on this machine'} cannot be used: {error}") from error
+    try:
+        gpus = 1 if setting.device.startswith("cuda") else 0
+        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_job)
+        waiting = {task.remote(job, setting): job for job in jobs}
+        while waiting:
+            done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
+            for reference in done:
+                waiting.pop(reference)
+                for event in _result(ray, reference):
+                    report(event)
+    finally:
+        ray.shutdown()
+
+
+def _result(ray, reference) -> list[Event]:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause if isinstance(getattr(error, "cause", None), InputError | InstallationError) else None
+        if cause is not None:
+            raise cause from error
+        raise InstallationError(f"a job on Ray failed: {error}; --resume goes on after the last whole epoch") from error
+
+
+def _job(job: Job, setting: Setting) -> list[Event]:
+    """Runs on a worker; only whole epochs are reported, so that the answer stays small."""
+    events: list[Event] = []
+    began = time.monotonic()
+    run_job(job, setting, lambda event: events.append(event) if event.record is not None else None)
+    events.append(Event(job.names[0], setting.config.epochs, 0, 0, words=f"done in {time.monotonic() - began:.0f} s"))
+    return events

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from mrnet_core.datasets.mrnet_v1 import MRNetFolder, read_labels
+from mrnet_core.domain import DatasetError, Plane, Split, Task
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six training and four valid exams of five slices, as Stanford lays them out (no test split)."""
+    generator = np.random.default_rng(5)
+    number = 0
+    for split, count in ((Split.TRAIN, 6), (Split.TUNING, 4)):
+        exams = [f"{number + index:04d}" for index in range(count)]
+        number += count
+        for plane in Plane:
+            place = tmp_path / split.folder / plane.value
+            place.mkdir(parents=True)
+            for exam in exams:
+                np.save(place / f"{exam}.npy", generator.integers(0, 256, (5, 256, 256), np.uint8))
+        for task in Task:
+            rows = [f"{exam},{int(index % 2 == 0)}" for index, exam in enumerate(exams)]
+            (tmp_path / f"{split.folder}-{task}.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def rewrite(folder, name, text):
+    (folder / name).write_bytes(text.encode())
+
+
+def test_exams_labels_and_series_come_out_in_the_order_of_the_ids(folder):
+    found = MRNetFolder.open(folder)
+    assert found.splits == (Split.TRAIN, Split.TUNING)
+    assert found.exams[Split.TUNING] == ("0006", "0007", "0008", "0009")
+    assert found.labels[Split.TRAIN, Task.ACL].tolist() == [1, 0, 1, 0, 1, 0]
+    assert found.label_matrix(Split.TRAIN).shape == (6, 3)
+    assert np.array_equal(
+        found.series(Split.TRAIN, Plane.AXIAL, "0003"), np.load(folder / "train" / "axial" / "0003.npy")
+    )
+    assert not found.synthetic
+    assert not found.has_cells
+
+
+def test_carriage_returns_a_byte_order_mark_lost_zeros_and_a_missing_last_newline_are_read(folder):
+    rewrite(folder, "train-acl.csv", "\ufeff0,1\r\n1,0\r\n2,1\r\n3,0\r\n4,1\r\n5,0")
+    found = MRNetFolder.open(folder)
+    assert found.exams[Split.TRAIN] == ("0000", "0001", "0002", "0003", "0004", "0005")
+    assert found.labels[Split.TRAIN, Task.ACL].tolist() == [1, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0000,1\n0001,2\n", "row 2 is '0001,2'"),
+        ("0000,1\n0000,0\n", "names exam 0000 a second time"),
+        ("0000,1\n0,0\n", "names exam 0000 a second time"),
+        ("0000;1\n", "a row is an exam id, a comma and 0 or 1"),
+        ("\n", "holds no label"),
+    ],
+)
+def test_a_label_table_that_breaks_its_form_is_refused_by_row(folder, text, message):
+    rewrite(folder, "train-acl.csv", text)
+    with pytest.raises(DatasetError, match=message):
+        read_labels(folder / "train-acl.csv")
+
+
+def test_missing_and_extra_series_are_named_together(folder):
+    (folder / "train" / "coronal" / "0002.npy").unlink()
+    (folder / "valid" / "axial" / "9999.npy").write_bytes((folder / "valid" / "axial" / "0006.npy").read_bytes())
+    with pytest.raises(DatasetError) as caught:
+        MRNetFolder.open(folder)
+    assert "train/coronal lacks labelled exams: 0002" in str(caught.value)
+    assert "valid/axial holds exams without a label: 9999" in str(caught.value)
+
+
+def test_a_plane_that_is_left_out_is_not_checked(folder):
+    (folder / "train" / "coronal" / "0002.npy").unlink()
+    assert MRNetFolder.open(folder, planes=(Plane.SAGITTAL,)).planes == (Plane.SAGITTAL,)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (np.zeros((5, 256, 255), np.uint8), r"uint8 \(5, 256, 255\)"),
+        (np.zeros((5, 256, 256), np.float32), r"float32 \(5, 256, 256\)"),
+        (np.zeros((1, 256, 256), np.uint8), r"uint8 \(1, 256, 256\)"),
+        (np.zeros((256, 256), np.uint8), r"uint8 \(256, 256\)"),
+    ],
+)
+def test_series_of_another_shape_or_type_are_refused_with_what_they_are(folder, pixels, words):
+    np.save(folder / "train" / "sagittal" / "0001.npy", pixels)
+    with pytest.raises(DatasetError, match=rf"0001 \({words}\)"):
+        MRNetFolder.open(folder)
+
+
+def test_a_file_that_is_cut_off_is_refused(folder):
+    path = folder / "valid" / "axial" / "0007.npy"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DatasetError, match=r"0007 \(not a readable npy array\)"):
+        MRNetFolder.open(folder)
+
+
+def test_a_series_without_contrast_is_refused_when_it_is_read(folder):
+    np.save(folder / "train" / "sagittal" / "0001.npy", np.full((5, 256, 256), 7, np.uint8))
+    found = MRNetFolder.open(folder)
+    with pytest.raises(DatasetError, match="values from 7 to 7 only"):
+        found.series(Split.TRAIN, Plane.SAGITTAL, "0001")
+
+
+def test_a_tear_in_an_exam_labelled_normal_is_a_contradiction(folder):
+    rewrite(folder, "train-abnormal.csv", "0000,0\n0001,0\n0002,1\n0003,0\n0004,1\n0005,0\n")
+    with pytest.raises(DatasetError, match="train: a tear in an exam labelled normal: 0000"):
+        MRNetFolder.open(folder)
+
+
+def test_tables_of_different_exams_are_refused(folder):
+    rewrite(folder, "valid-meniscus.csv", "0006,1\n0007,0\n0008,1\n")
+    with pytest.raises(DatasetError, match=r"valid-meniscus\.csv lacks exams that another table names: 0009"):
+        MRNetFolder.open(folder)
+
+
+def test_a_split_with_one_label_only_is_refused(folder):
+    rewrite(folder, "valid-acl.csv", "0006,0\n0007,0\n0008,0\n0009,0\n")
+    with pytest.raises(DatasetError, match=r"valid-acl\.csv has 0 positives of 4"):
+        MRNetFolder.open(folder)
+
+
+def test_a_folder_that_is_none_says_what_is_wanted(tmp_path):
+    with pytest.raises(DatasetError, match=r"name an MRNet-v1\.0 folder"):
+        MRNetFolder.open(tmp_path / "nothing")
+
+
+def test_many_problems_of_one_kind_are_counted_not_listed(folder):
+    for exam in range(6):
+        (folder / "train" / "axial" / f"{exam:04d}.npy").unlink()
+    with pytest.raises(DatasetError, match="0000, 0001, 0002, 0003, 0004 and 1 more"):
+        MRNetFolder.open(folder)

@@ -1,0 +1,45 @@
+import resource
+
+import pytest
+import torch
+
+from mrnet_core.domain import InputError, InstallationError
+from mrnet_core.training.state import load_state, save_state
+
+CPU = torch.device("cpu")
+
+
+def test_a_state_comes_back_as_it_was(tmp_path):
+    state = {"epoch": 3, "weights": {"a": torch.arange(5.0)}, "history": [{"epoch": 1, "loss": 0.25}], "best": 0.5}
+    save_state(tmp_path / "x.pt", state)
+    found = load_state(tmp_path / "x.pt", CPU)
+    assert torch.equal(found["weights"]["a"], torch.arange(5.0))
+    assert (found["epoch"], found["history"], found["best"]) == (3, [{"epoch": 1, "loss": 0.25}], 0.5)
+
+
+def test_no_file_is_no_state_and_a_half_written_one_is_never_looked_at(tmp_path):
+    (tmp_path / "x.pt.partial").write_bytes(b"half")
+    assert load_state(tmp_path / "x.pt", CPU) is None
+
+
+@pytest.mark.parametrize("keep", [0, 100, -1])
+def test_a_damaged_file_is_refused_and_the_next_step_is_named(tmp_path, keep):
+    save_state(tmp_path / "x.pt", {"weights": torch.arange(1000.0)})
+    data = (tmp_path / "x.pt").read_bytes()
+    (tmp_path / "x.pt").write_bytes(data[: len(data) // 2] if keep == -1 else data[:keep])
+    with pytest.raises(InstallationError, match="is damaged; delete it"):
+        load_state(tmp_path / "x.pt", CPU)
+
+
+def test_a_full_disk_leaves_the_last_whole_checkpoint(tmp_path):
+    """A limit on file size stands in for the full disk: the write fails half way through, as it would there."""
+    save_state(tmp_path / "x.pt", {"epoch": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written .* go on from it with --resume"):
+            save_state(tmp_path / "x.pt", {"epoch": 2, "weights": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert load_state(tmp_path / "x.pt", CPU)["epoch"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]

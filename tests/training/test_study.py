@@ -1,0 +1,232 @@
+"""Small studies from end to end: they learn, and they end the same whatever happens to them on the way."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from mrnet_core.api.runs import Engine, ensemble, train
+from mrnet_core.cli import main
+from mrnet_core.config import TrainConfig, TrunkConfig
+from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.ensemble import Predictor
+from mrnet_core.models import load_network
+from mrnet_core.training.outcome import read_outcome
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = Engine()
+ONE = TrainConfig(
+    planes=(Plane.SAGITTAL,),
+    tasks=(Task.ACL, Task.MENISCUS),
+    epochs=2,
+    initialisation="random",
+    learning_rate=1e-4,
+    warm_up=4,
+    precision="float32",
+)
+"""Two networks of one plane from scratch: quick enough to be run several times."""
+
+
+@pytest.fixture(scope="module")
+def study(plain_folder, tmp_path_factory):
+    """Nine networks from one trunk, one epoch of fine-tuning in one plane's time, and their ensemble."""
+    run = tmp_path_factory.mktemp("study") / "run"
+    config = TrainConfig(
+        initialisation="cells", head_first=True, epochs=0, trunk=TrunkConfig(steps=40, slices=12, warm_up=10)
+    )
+    train(plain_folder, run, config, device="cpu", engine=LOCAL)
+    return run, ensemble(run, name="small study")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plain_folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("one") / "run"
+    torch.set_num_threads(1)
+    train(plain_folder, run, ONE, device="cpu", engine=LOCAL)
+    return run
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights_of(run, name):
+    return torch.load(run / "checkpoints" / f"{name}.pt", weights_only=True)["model"]
+
+
+def same_weights(first, second):
+    for task in ONE.tasks:
+        one, other = (weights_of(run, f"sagittal_{task}_seed1") for run in (first, second))
+        for name, value in one.items():
+            assert torch.equal(value, other[name]), f"{task}: {name}"
+        cards = [load_network(run / "weights" / f"sagittal_{task}.safetensors")[1] for run in (first, second)]
+        assert cards[0].epoch == cards[1].epoch
+        assert cards[0].metrics == cards[1].metrics
+
+
+def test_nine_networks_learn_and_their_ensemble_ranks_held_out_exams(study):
+    run, _ = study
+    scores, labels = (table(run / "scores" / f"validation_{kind}.csv") for kind in ("scores", "labels"))
+    assert [(row["exam"], row["task"]) for row in scores] == [(row["exam"], row["task"]) for row in labels]
+    for task in Task:
+        y_true = [int(row["label"]) for row in labels if row["task"] == task]
+        y_score = [float(row["probability"]) for row in scores if row["task"] == task]
+        assert len(y_true) == 12
+        assert roc_auc_score(y_true, y_score) > 0.95, task
+
+
+def test_the_run_is_a_model_that_answers_as_its_score_tables_say(study, plain_folder):
+    run, _ = study
+    predictor = Predictor.load(run)
+    assert predictor.info.name == "small study"
+    assert predictor.info.synthetic
+    exam = table(run / "scores" / "validation_scores.csv")[0]["exam"]
+    stacks = {plane: np.load(plain_folder / "test" / plane / f"{exam}.npy") for plane in Plane}
+    found = predictor.predict(stacks)
+    expected = {row["task"]: row["probability"] for row in table(run / "scores" / "validation_scores.csv")[:36]}
+    by_exam = {
+        (row["exam"], row["task"]): float(row["probability"]) for row in table(run / "scores" / "validation_scores.csv")
+    }
+    assert set(expected) == set(Task)
+    for task in Task:
+        assert found.probabilities[task] == pytest.approx(by_exam[exam, task], abs=1e-4)
+
+
+def test_networks_csv_holds_every_split_exam_plane_and_task(study):
+    rows = table(study[0] / "scores" / "networks.csv")
+    assert len(rows) == (24 + 12 + 12) * 9
+    assert {row["split"] for row in rows} == {split.value for split in Split}
+    assert all(0 < float(row["probability"]) < 1 for row in rows)
+
+
+def test_the_manifest_lists_departures_coefficients_of_both_stackings_and_no_checkpoint(study):
+    run, summary = study
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert any("trunk trained on dense labels" in words for words in manifest["departures"])
+    assert any("epoch 0" in words for words in manifest["departures"])
+    assert {record["source"] for record in manifest["coefficients"]} == {"training", "out-of-fold"}
+    assert not any(name.startswith("checkpoints") for name in manifest["files"])
+    assert manifest["trunk"]["steps"] == 40
+    assert len(summary.coefficients) == 2 * 3 * 4  # two stackings, three tasks, three pairs and one triple
+    text = (run / "config.json").read_text() + json.dumps(manifest)
+    assert str(run) not in text
+
+
+def test_two_runs_with_one_seed_end_with_equal_weights_and_another_seed_with_others(
+    undisturbed, plain_folder, tmp_path
+):
+    train(plain_folder, tmp_path / "again", ONE, device="cpu", engine=LOCAL)
+    same_weights(undisturbed, tmp_path / "again")
+    other = TrainConfig(**{**vars(ONE), "seeds": (2,), "tasks": (Task.ACL,), "epochs": 1})
+    train(plain_folder, tmp_path / "other", other, device="cpu", engine=LOCAL)
+    one, two = weights_of(undisturbed, "sagittal_acl_seed1"), weights_of(tmp_path / "other", "sagittal_acl_seed2")
+    assert not torch.equal(one["features.0.weight"], two["features.0.weight"])
+
+
+def test_a_network_is_the_same_whichever_others_run_beside_it(undisturbed, plain_folder, tmp_path):
+    alone = TrainConfig(**{**vars(ONE), "tasks": (Task.MENISCUS,)})
+    # The identity of the data counts the tasks' labels, so compare weights only.
+    train(plain_folder, tmp_path / "alone", alone, device="cpu", engine=LOCAL)
+    one, other = (weights_of(run, "sagittal_meniscus_seed1") for run in (undisturbed, tmp_path / "alone"))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_run_killed_in_its_second_epoch_and_resumed_ends_with_the_weights_of_an_undisturbed_one(
+    undisturbed, plain_folder, tmp_path
+):
+    run = tmp_path / "run"
+    config = tmp_path / "config.json"
+    config.write_text(ONE.to_json())
+    command = [sys.executable, "-m", "mrnet_core", "train", "--data", str(plain_folder), "--out", str(run)]
+    command += ["--config", str(config), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        waiting = [run / "history" / f"sagittal_{task}_seed1.jsonl" for task in ONE.tasks]
+        end = time.monotonic() + 240
+        while not all(path.is_file() for path in waiting) and time.monotonic() < end and child.poll() is None:
+            time.sleep(0.01)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert child.returncode == -signal.SIGKILL, "the child ended by itself before it could be killed"
+    lines = [path.read_text().splitlines() for path in waiting]
+    assert [len(one) for one in lines] == [1, 1]
+    assert not (run / "weights").exists()
+    with pytest.raises(InputError, match="holds a run already: give --resume"):
+        train(plain_folder, run, ONE, device="cpu", engine=LOCAL)
+    train(plain_folder, run, ONE, device="cpu", resume=True, engine=LOCAL)
+    same_weights(undisturbed, run)
+    for task in ONE.tasks:
+        first, second = (table_of_epochs(one, task) for one in (undisturbed, run))
+        assert first == second
+
+
+def table_of_epochs(run, task):
+    lines = (run / "history" / f"sagittal_{task}_seed1.jsonl").read_text().splitlines()
+    keys = ("epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd", "chosen")
+    return [{key: json.loads(line)[key] for key in keys} for line in lines]
+
+
+def test_exactly_the_epoch_of_lowest_tuning_loss_is_marked_as_chosen(undisturbed):
+    for task in ONE.tasks:
+        epochs = table_of_epochs(undisturbed, task)
+        best = min(epochs, key=lambda one: one["tuning_loss"])
+        assert [one["epoch"] for one in epochs if one["chosen"]] == [best["epoch"]]
+        assert load_network(undisturbed / "weights" / f"sagittal_{task}.safetensors")[1].epoch == best["epoch"]
+
+
+def test_two_processes_write_what_one_writes(undisturbed, plain_folder, tmp_path):
+    config = TrainConfig(**{**vars(ONE), "side_by_side": 1})
+    train(plain_folder, tmp_path / "run", config, device="cpu", engine=Engine("local", 2))
+    same_weights(undisturbed, tmp_path / "run")
+
+
+def test_two_ray_workers_write_what_the_local_engine_writes(undisturbed, plain_folder, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    config = TrainConfig(**{**vars(ONE), "side_by_side": 1})
+    train(plain_folder, tmp_path / "run", config, device="cpu", engine=Engine("ray", 2))
+    same_weights(undisturbed, tmp_path / "run")
+
+
+def test_a_network_that_collapsed_is_named_by_the_ensemble(study, plain_folder, tmp_path, capsys):
+    """Half a network's weights are zeroed before its outcome is written: its logit is the bias everywhere."""
+    run = tmp_path / "dead"
+    config = TrainConfig(
+        planes=(Plane.AXIAL,), tasks=(Task.ACL,), epochs=1, initialisation="random", learning_rate=1e-9
+    )
+    train(plain_folder, run, config, device="cpu", engine=LOCAL)
+    outcome = read_outcome(run, "axial_acl_seed1")
+    summary = ensemble(run)
+    spread = outcome[Split.TUNING].logits.std()
+    assert (spread < 0.05) == any("axial acl is constant" in words for words in summary.warnings)
+    card = json.loads((run / "weights" / "axial_acl.json").read_text())
+    assert (spread < 0.05) == any("This network is constant" in words for words in card["departures"])
+    assert main(["ensemble", str(run)]) == 0
+    assert ("warning: The network axial acl is constant" in capsys.readouterr().err) == (spread < 0.05)
+
+
+def test_the_training_path_imports_without_the_apps_libraries():
+    """A machine with torch, torchvision, numpy, pandas, scikit-learn (with its scipy) and safetensors alone."""
+    code = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("pydicom", "streamlit", "plotly", "matplotlib", "pptx", "statsmodels", "imagecodecs",
+                                  "jpeg_ls", "openjpeg", "ray", "tensorboard", "altair"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+import mrnet_core.cli.train, mrnet_core.cli.ensemble, mrnet_core.api.runs, mrnet_core.training.sweep
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
