@@ -102,6 +102,15 @@ def test_a_dicomdir_names_files_below_its_folder_and_nothing_else(folder, files)
         read_exam(inner / "DICOMDIR")
 
 
+def test_a_dicomdir_does_not_lead_through_a_link(folder, tmp_path):
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    (disc / "OUT").symlink_to(folder / "S0")
+    (disc / "DICOMDIR").write_bytes(directory(["OUT", "IM000"]))
+    with pytest.raises(ExamError, match="the DICOMDIR names it and it is not there"):
+        read_exam(disc / "DICOMDIR")
+
+
 def test_an_uploaded_dicomdir_alone_asks_for_its_folder():
     with pytest.raises(ExamError, match="a DICOMDIR only lists files: give the folder"):
         read_exam(UploadedFile("DICOMDIR", directory(["A"])))

@@ -48,19 +48,18 @@ def test_an_enhanced_multi_frame_file_gives_the_very_pixels_in_every_lossless_sy
     assert series.slice_spacing == pytest.approx(4.0)
 
 
-def test_frames_split_into_several_fragments_are_joined_by_the_offset_table_or_their_starts(read):
+@pytest.mark.parametrize(("syntax", "table"), [(JPEG_LOSSLESS_FIRST, False), (JPEG_LOSSLESS_FIRST, True), (RLE, True)])
+def test_frames_split_into_several_fragments_are_joined_by_the_offset_table_or_their_starts(read, syntax, table):
     pixels = pictures()
     plain = builder.enhanced("axial", shape=(40, 48), pixels=pixels[0])
     plain.PixelData = pixels.tobytes()
-    data = recoded(builder.to_bytes(plain), pixels, JPEG_LOSSLESS_FIRST)
-    coded = [ENCODERS[JPEG_LOSSLESS_FIRST](picture) for picture in pixels]
-    for table in (True, False):
-        dataset = dcmread(builder.BytesIO(data))
-        dataset.PixelData = encapsulate(coded, fragments_per_frame=3, has_bot=table)
-        dataset["PixelData"].is_undefined_length = True
-        target = builder.BytesIO()
-        dataset.save_as(target)
-        assert np.array_equal(read([target.getvalue()]).series[Plane.AXIAL].pixels, pixels)
+    dataset = dcmread(builder.BytesIO(recoded(builder.to_bytes(plain), pixels, syntax)))
+    coded = [ENCODERS[syntax](picture) for picture in pixels]
+    dataset.PixelData = encapsulate(coded, fragments_per_frame=3, has_bot=table)
+    dataset["PixelData"].is_undefined_length = True
+    target = builder.BytesIO()
+    dataset.save_as(target)
+    assert np.array_equal(read([target.getvalue()]).series[Plane.AXIAL].pixels, pixels)
 
 
 def test_jpeg_extended_of_12_bits_is_near_the_picture_and_says_it_lost_detail(read):
