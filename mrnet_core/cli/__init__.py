@@ -35,15 +35,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     named = next((word for word in argv if word in VERBS), None)
-    for verb, summary in VERBS.items():
-        child = commands.add_parser(verb, help=summary, description=summary.capitalize() + ".")
-        if verb == named:
-            _module(verb).add_arguments(child)
-    args = parser.parse_args(argv)
     try:
+        for verb, summary in VERBS.items():
+            child = commands.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+            if verb == named:
+                _module(verb).add_arguments(child)
+        args = parser.parse_args(argv)
         return _module(args.verb).run(args)
+    except ModuleNotFoundError as error:
+        print(
+            f"{parser.prog} {named}: the library {error.name} is missing: run `make app`, or "
+            "`python -m pip install -r requirements.txt`; `python -m mrnet_core doctor` says what else is",
+            file=sys.stderr,
+        )
+        return 1
     except MRNetError as error:
-        print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
+        print(f"{parser.prog} {named}: {error}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         # The reader of our output left (`| head`): say nothing more, not even at exit.

@@ -95,3 +95,14 @@ def test_a_torch_and_torchvision_that_do_not_fit_together_fail(monkeypatch):
 def test_a_model_that_is_not_there_is_named(tmp_path, capsys):
     assert main(["doctor", "--model", str(tmp_path)]) == 1
     assert "has no manifest.json" in capsys.readouterr().out
+
+
+def test_a_verb_whose_library_is_missing_says_which_with_status_one(monkeypatch, capsys):
+    def missing(_):
+        raise ModuleNotFoundError("No module named 'pydicom'", name="pydicom")
+
+    monkeypatch.setattr("mrnet_core.cli.importlib.import_module", missing)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "doctor: the library pydicom is missing: run `make app`" in said.err
