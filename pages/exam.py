@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mrnet_core.ui.findings import show_alarms, show_findings, show_warnings
-from mrnet_core.ui.layout import page_foot, page_head
+from mrnet_core.ui.layout import page_foot, page_head, show_problem
 from mrnet_core.ui.probabilities import show_probabilities
 from mrnet_core.ui.progress import follow_job
 from mrnet_core.ui.session import exam_session, exam_title, open_demo, wanted_demo
@@ -19,7 +19,7 @@ session.take()
 if session.exam is None:
     page_head("Read a knee exam", "Three series, three probabilities, and where the networks looked.")
     if session.problem:
-        st.error(session.problem)
+        show_problem(session.problem)
     if session.job is not None:
         follow_job()
     else:
@@ -36,16 +36,16 @@ remove.button("Remove exam", on_click=session.forget, width="stretch", help="For
 prediction = session.prediction
 show_alarms(session.exam, prediction)
 if session.problem:
-    st.error(session.problem)
+    show_problem(session.problem)
 show_probabilities(session.exam, prediction)
 if prediction is None and session.job is not None:
     follow_job()
 elif prediction is None:
     st.button("Run the networks again", on_click=session.again)
+show_warnings(session.exam, prediction)
 
 show_viewer(session.blob(), key=f"viewer_{session.uploads}")
 st.caption(HEATMAP_CAUTION)
-show_warnings(session.exam, prediction)
 with st.expander("What was found in the files", expanded=False):
     show_findings()
 with st.expander("About this model"):

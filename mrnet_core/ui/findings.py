@@ -8,6 +8,7 @@ import streamlit as st
 from mrnet_core.api.demo import SYNTHETIC_MODEL
 from mrnet_core.domain import Exam, ExamPrediction, Plane, Series
 from mrnet_core.ui.caveats import caveats
+from mrnet_core.ui.layout import show_notes
 from mrnet_core.ui.session import choose_series, exam_session
 
 _HIDDEN = "hidden"
@@ -26,9 +27,7 @@ def show_warnings(exam: Exam, prediction: ExamPrediction | None) -> None:
     lines = list(exam.warnings)
     lines += [f"{plane.display_name}: {line}" for plane, series in exam.series.items() for line in series.warnings]
     lines += prediction.warnings if prediction is not None else ()
-    for line in dict.fromkeys(lines):
-        if line not in told:
-            st.warning(line, icon="⚠️")
+    show_notes([line for line in dict.fromkeys(lines) if line not in told])
 
 
 @st.fragment

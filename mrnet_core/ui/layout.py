@@ -1,5 +1,7 @@
 """What every page has: its heading, the notice at its foot, and the house style that the theme cannot say."""
 
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -29,6 +31,24 @@ def show_preview() -> None:
         )
     else:
         st.html('<div class="mr-empty" aria-hidden="true"></div>')
+
+
+def show_problem(sentence: str) -> None:
+    """What went wrong, in one sentence."""
+    _note("mr-error", 'role="alert"', [sentence])
+
+
+def show_notes(lines: Sequence[str]) -> None:
+    """What a person must know, one line each; nothing where there is none."""
+    if lines:
+        _note("mr-warn", 'role="note"', lines)
+
+
+def _note(kind: str, marks: str, lines: Sequence[str]) -> None:
+    # Words may quote a file. As escaped text they stay words; as Markdown they could hold a picture's address, and the
+    # browser would fetch it.
+    body = "".join(f"<li>{escape(line, quote=False)}</li>" for line in lines)
+    st.html(f'<ul class="mr-note {kind}" {marks}>{body}</ul>')
 
 
 def page_foot() -> None:

@@ -19,7 +19,8 @@ def show_probabilities(exam: Exam, prediction: ExamPrediction | None) -> None:
     st.html(f'<div class="mr-cards">{cards}</div>')
     if prediction is not None:
         planes = ", ".join(plane.display_name.lower() for plane in prediction.planes_used)
-        st.caption(f"Planes used: {planes}. Model: {prediction.model.name}, trained on {prediction.model.trained_on}.")
+        model = escape(f"Model: {prediction.model.name}, trained on {prediction.model.trained_on}.", quote=False)
+        st.html(f'<p class="mr-small">Planes used: {planes}. {model}</p>')
 
 
 def _tag(caveat: Caveat) -> str:

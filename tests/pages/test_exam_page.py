@@ -1,5 +1,6 @@
 """The exam page's states, run by Streamlit's own test runner; its pictures are looked at in tests/e2e."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,12 @@ def html(page: AppTest) -> str:
     return "\n".join(element.proto.body for element in page.get("html") if "<style>" not in element.proto.body)
 
 
+def notes(page: AppTest, kind: str) -> list[str]:
+    """Lines of the boxes of one kind."""
+    boxes = re.findall(rf'<ul class="mr-note {kind}"[^>]*>(.*?)</ul>', html(page))
+    return [line for box in boxes for line in re.findall("<li>(.*?)</li>", box)]
+
+
 def session_of(page: AppTest) -> ExamSession:
     return page.session_state["exam_session"]
 
@@ -141,7 +148,7 @@ def test_a_full_queue_is_one_sentence_on_the_page(queue):
     queue.full = True
     page = open_page()
     page.button(key="demo_acl").click().run()
-    assert [error.value for error in page.error] == ["16 exams are waiting already: try again in a minute."]
+    assert notes(page, "mr-error") == ["16 exams are waiting already: try again in a minute."]
     assert len(page.get("file_uploader")) == 1
 
 
@@ -167,6 +174,17 @@ def test_another_body_part_is_an_alarm_and_stands_beside_each_number_whatever_th
     assert words.count("the study says brain&lt;br&gt;, not knee</span>") == len(Task)
 
 
+def test_words_from_a_file_stay_words_and_never_become_a_picture_or_a_link(queue):
+    evil = "![x](https://example.org/x.png) <img src='https://example.org/y.png'>"
+    exam = an_exam(warnings=(evil,), other_body_part=None)
+    page = open_page(ExamSession(exam=exam, prediction=a_prediction(exam), problem=evil))
+    shown = "![x](https://example.org/x.png) &lt;img src='https://example.org/y.png'&gt;"
+    assert notes(page, "mr-warn") == notes(page, "mr-error") == [shown]
+    assert not any("example.org" in element.value for element in page.markdown)
+    assert not page.warning
+    assert not page.error
+
+
 def test_a_real_model_on_a_real_knee_needs_no_alarm(queue):
     exam = an_exam()
     words = html(open_page(ExamSession(exam=exam, prediction=a_prediction(exam, synthetic=False))))
@@ -187,7 +205,7 @@ def test_with_one_plane_the_card_says_that_it_is_one_networks_answer(queue):
     prediction = a_prediction(exam, warnings=("No sagittal and no coronal series.",))
     page = open_page(ExamSession(exam=exam, prediction=prediction))
     assert "the axial network alone" in html(page)
-    assert [warning.value for warning in page.warning] == ["No sagittal and no coronal series."]
+    assert notes(page, "mr-warn") == ["No sagittal and no coronal series."]
 
 
 def test_names_and_uids_stay_hidden_until_a_person_asks(queue):
@@ -231,7 +249,7 @@ def test_remove_exam_forgets_everything_and_clears_the_address(queue):
 
 def test_an_exam_whose_networks_failed_stays_and_can_be_tried_again(queue):
     page = open_page(ExamSession(exam=an_exam(), problem="artifacts/demo is damaged: get it again."))
-    assert [error.value for error in page.error] == ["artifacts/demo is damaged: get it again."]
+    assert notes(page, "mr-error") == ["artifacts/demo is damaged: get it again."]
     next(button for button in page.button if button.label == "Run the networks again").click().run()
     assert isinstance(queue.jobs[0].request, Predict)
 
