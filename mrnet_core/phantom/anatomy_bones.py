@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mrnet_core.phantom.anatomy_shapes import Field, Loft, blob, capsule, ellipsoid, smooth_cut, smooth_union, table
+from mrnet_core.phantom.anatomy_shapes import Field, Loft, blob, ellipsoid, smooth_cut, smooth_union, table
 from mrnet_core.phantom.anatomy_space import Space, Subject, Tissue
 from mrnet_core.phantom.anatomy_texture import SIDE, TRABECULAE, tiles
 
@@ -163,9 +163,3 @@ def paint_patella(space: Space, subject: Subject) -> None:
     thick *= subject.cartilage * 1.4
     space.put((space.y > -45) & (bone > 0) & (bone < thick), Tissue.CARTILAGE)
     paint_bone(space, bone, 1.3, subject, (Tissue.KNEECAP_CORTEX, Tissue.KNEECAP_MARROW))
-
-
-def paint_popliteal_tendon_groove(space: Space) -> None:
-    """The popliteus tendon lies in a groove of the lateral condyle."""
-    groove = capsule(space.x, space.y, space.z, (38.5, 4, 12), (36, 22, 2), 2.6)
-    space.put((groove < 0) & space.soft(), Tissue.TENDON)

@@ -54,8 +54,7 @@ class Tissue(IntEnum):
     SOFT_OEDEMA = 29
     SCAR = 30
     GANGLION = 31
-    METAL = 32
-    FILM = 33
+    FILM = 32
     """The film of fluid on cartilage, thinner than any voxel: fluid and its neighbours mixed."""
 
 

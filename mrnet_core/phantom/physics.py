@@ -70,7 +70,6 @@ _VALUES = {
     Tissue.SOFT_OEDEMA: (0.88, 1250, 72, 0.3),
     Tissue.SCAR: (0.58, 850, 24, 0.1),
     Tissue.GANGLION: (0.94, 2500, 320, 0.0),
-    Tissue.METAL: (0.0, 900, 2, 0.0),
     Tissue.FILM: (0.90, 1500, 105, 0.1),
 }
 
