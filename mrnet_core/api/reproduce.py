@@ -126,7 +126,7 @@ def step_seconds(device: str | None, slices: int = 32, repeats: int = 3) -> floa
     model = fold_first_convolution(initialise("random", 0)[0]).to(where, memory_format=torch.channels_last)
     model.mean.fill_(60.0)
     model.sd.fill_(50.0)
-    network = Network("probe", Plane.SAGITTAL, Task.ACL, 0, "", model, make_optimiser(model, config, where), (1.0, 1.0))
+    network = Network("probe", Plane.SAGITTAL, Task.ACL, 0, "", model, make_optimiser(model, config), (1.0, 1.0))
     stack = torch.randint(0, 256, (slices, 256, 256), dtype=torch.uint8, device=where)
     times = []
     for _ in range(1 + repeats):

@@ -1,6 +1,6 @@
 """Splits of one's own exams: stratified by label, grouped by patient, with enough positives where figures come from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +100,8 @@ def split_exams(table: pd.DataFrame, rules: SplitRules | None = None) -> pd.Seri
         where[chosen] = place
         free = [group for group in free if where[group] == 0]
     _trainable(counts[free], tasks)
-    return pd.Series([tuple(Split)[where[group]] for group in group_of], index=table["exam"], name="split")
+    splits = [tuple(Split)[where[group]] for group in group_of]
+    return pd.Series(splits, index=table["exam"], name="split", dtype=object)  # else pandas makes them plain str
 
 
 def split_table(splits: pd.Series, table: pd.DataFrame) -> pd.DataFrame:
@@ -189,8 +190,3 @@ def _fill(counts: NDArray, free: list[int], exams: float, at_least: int, tasks: 
 
 def _distance(total: NDArray, rates: NDArray) -> float:
     return float(np.square(total - rates * total[0]).sum())
-
-
-def as_rows(splits: Mapping[str, Split]) -> list[tuple[str, str]]:
-    """``(exam, split)`` with the words on disk, for a CSV."""
-    return [(exam, split.value) for exam, split in splits.items()]

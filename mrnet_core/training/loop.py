@@ -145,7 +145,7 @@ def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network
         job.seed,
         words,
         model,
-        make_optimiser(model, config, device),
+        make_optimiser(model, config),
         class_weights(training.label(task)),
     )
     state = load_state(checkpoint(setting.run, name), device)

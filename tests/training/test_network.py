@@ -9,14 +9,13 @@ from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training.network import Network, figures, keep_best, make_optimiser, step
 
 CONFIG = TrainConfig(precision="float32", learning_rate=1e-5, warm_up=0, clip=0.5)
-CPU = torch.device("cpu")
 
 
 def network(seed=3):
     model = fold_first_convolution(initialise("random", seed)[0])
     model.mean.fill_(100.0)
     model.sd.fill_(60.0)
-    return Network("n", Plane.AXIAL, Task.ACL, 1, "", model, make_optimiser(model, CONFIG, CPU), (0.7, 2.5))
+    return Network("n", Plane.AXIAL, Task.ACL, 1, "", model, make_optimiser(model, CONFIG), (0.7, 2.5))
 
 
 def pictures(seed=0, slices=3):

@@ -1,0 +1,182 @@
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mrnet_core.cli import main, train
+from mrnet_core.config import TrainConfig, TrunkConfig
+from mrnet_core.domain import InputError, Plane, Split, Task
+
+
+def asked(*words) -> TrainConfig:
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.protocol(parser.parse_args(["--data", "d", "--out", "r", *words]))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Eight training and four valid exams of three slices in one plane: enough to be checked."""
+    root = tmp_path / "data"
+    generator = np.random.default_rng(2)
+    for split, first, count in ((Split.TRAIN, 0, 8), (Split.TUNING, 8, 4)):
+        exams = [f"{first + index:04d}" for index in range(count)]
+        (root / split.folder / "axial").mkdir(parents=True)
+        for exam in exams:
+            np.save(root / split.folder / "axial" / f"{exam}.npy", generator.integers(0, 256, (3, 256, 256), np.uint8))
+        for task in Task:
+            rows = "".join(f"{exam},{index % 2}\n" for index, exam in enumerate(exams))
+            (root / f"{split.folder}-{task}.csv").write_text(rows)
+    return root
+
+
+def test_left_alone_the_protocol_is_the_papers():
+    config = asked()
+    assert config == TrainConfig()
+    assert (config.epochs, config.exams_per_step, config.initialisation) == (50, 1, "imagenet")
+    assert (config.rotation_degrees, config.shift_pixels, config.flip) == (25, 25, 0.5)
+    assert [words for words in config.departures() if not words.startswith("Not given by the paper")] == []
+
+
+def test_arguments_change_what_they_name_and_every_change_is_a_departure():
+    config = asked(
+        *("--planes", "axial,sagittal", "--tasks", "acl", "--seeds", "3,1", "--epochs", "2"),
+        *("--trunk", "cells", "--trunk-steps", "70", "--exams-per-step", "4", "--tuning", "inner"),
+    )
+    assert config.planes == (Plane.SAGITTAL, Plane.AXIAL)
+    assert (config.tasks, config.seeds, config.epochs) == ((Task.ACL,), (3, 1), 2)
+    assert config.head_first
+    assert config.trunk == TrunkConfig(steps=70)
+    words = " ".join(config.departures())
+    for part in ("Epochs: 2 (paper: 50)", "Exams a step: 4 (paper: 1)", "dense labels", "epoch 0", "chosen on 15%"):
+        assert part in words
+
+
+def test_a_configuration_file_comes_back_whole_and_arguments_win_over_it(tmp_path):
+    kept = TrainConfig(epochs=7, initialisation="random", trunk=TrunkConfig(slices=9), seeds=(4,))
+    path = tmp_path / "c.json"
+    path.write_text(kept.to_json())
+    assert asked("--config", str(path)) == kept
+    changed = asked("--config", str(path), "--epochs", "3")
+    assert (changed.epochs, changed.initialisation, changed.trunk.slices) == (3, "random", 9)
+    assert changed.hash != kept.hash
+    assert TrainConfig.from_json(kept.to_json()).hash == kept.hash
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[1]", "must be one JSON object"),
+        ('{"epoch": 3}', "unknown fields: epoch"),
+        ('{"trunk": {"depth": 3}}', "unknown fields: depth"),
+        ('{"planes": ["axil"]}', "a value that its field does not allow"),
+        ('{"epochs": 1.5}', "whole number of at least 0; got 1.5"),
+        ('{"epochs": 0}', "0 epochs leave the last layer at random"),
+        ('{"learning_rate": 0}', "finite number above 0"),
+        ('{"precision": "float8"}', "'float8' is unknown"),
+        ('{"flip": 2}', "between 0 and 1"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        TrainConfig.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--planes", "axil"), "--planes 'axil': give words of sagittal, coronal, axial"),
+        (("--tasks", ""), "--tasks '': give words of"),
+        (("--seeds", "1,two"), "--seeds '1,two': give whole numbers"),
+        (("--config", "nowhere.json"), "nowhere.json cannot be read"),
+    ],
+)
+def test_words_that_are_none_are_refused(words, message):
+    with pytest.raises(InputError, match=message):
+        asked(*words)
+
+
+def test_a_folder_at_fault_is_status_2_with_nothing_on_stdout_and_no_run_begun(tmp_path, folder, capsys):
+    (folder / "train" / "axial" / "0003.npy").unlink()
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run"), "--planes", "axial", "--trunk", "random"]
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "train/axial lacks labelled exams: 0003" in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_dense_labels_that_are_missing_are_named_before_anything_is_trained(tmp_path, folder, capsys):
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run"), "--planes", "axial"]
+    assert main([*words, "--trunk", "cells", "--epochs", "0", "--device", "cpu"]) == 2
+    assert "dense labels come with `phantom OUT --mrnet`" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, folder, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run"), "--planes", "axial", "--trunk", "random"]
+    assert main([*words, "--device", "cpu"]) == 2
+    assert "is not empty and no run was begun in it" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_resuming_with_other_settings_names_them(tmp_path, folder, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    kept = TrainConfig(planes=(Plane.AXIAL,), initialisation="random", epochs=3, precision="float32")
+    (run / "config.json").write_text(kept.to_json())
+    words = ["train", "--data", str(folder), "--out", str(run), "--planes", "axial", "--trunk", "random"]
+    words += ["--precision", "float32", "--device", "cpu", "--epochs", "4"]
+    assert main(words) == 2
+    assert "holds a run already: give --resume" in capsys.readouterr().err
+    assert main([*words, "--resume", "--learning-rate", "0.5"]) == 2
+    assert "was begun with another epochs, learning_rate" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_status_1(tmp_path, folder, capsys):
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run"), "--planes", "axial", "--trunk", "random"]
+    assert main([*words, "--device", "cuda"]) == 1
+    assert "no CUDA device is at hand" in capsys.readouterr().err
+
+
+def test_ray_that_is_not_installed_is_status_1_with_the_way_out(tmp_path, folder, capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run"), "--planes", "axial", "--trunk", "random"]
+    assert main([*words, "--device", "cpu", "--engine", "ray"]) == 1
+    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
+
+
+def test_an_ensemble_of_a_run_that_is_not_finished_says_how_to_finish_it(tmp_path, capsys):
+    assert main(["ensemble", str(tmp_path)]) == 2
+    assert "is no run: config.json cannot be read" in capsys.readouterr().err
+    (tmp_path / "config.json").write_text(TrainConfig().to_json())
+    assert main(["ensemble", str(tmp_path)]) == 2
+    assert "sagittal_abnormal.safetensors is missing: finish the run with `train" in capsys.readouterr().err
+
+
+def test_split_writes_a_split_for_every_exam_and_shows_the_counts(tmp_path, capsys):
+    generator = np.random.default_rng(1)
+    rows = ["exam,patient,abnormal,acl"]
+    for index in range(200):
+        acl = int(generator.random() < 0.3)
+        rows.append(f"E{index},P{index // 2},{max(acl, int(generator.random() < 0.5))},{acl}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    words = ["split", str(tmp_path / "table.csv"), "--out", str(tmp_path / "splits.csv"), "--at-least", "8"]
+    assert main(words) == 0
+    lines = (tmp_path / "splits.csv").read_text().splitlines()
+    assert lines[0] == "exam,split"
+    assert len(lines) == 201
+    assert {line.split(",")[1] for line in lines[1:]} == {"train", "tuning", "validation"}
+    assert "tuning" in capsys.readouterr().out
+    assert main([*words[:-1], "60"]) == 2
+    assert "lower the number with at-least" in capsys.readouterr().err
+
+
+def test_the_configuration_on_disk_names_no_place_of_this_machine(tmp_path):
+    values = json.loads(TrainConfig().to_json())
+    assert not [key for key, value in values.items() if isinstance(value, str) and "/" in value]
