@@ -118,6 +118,11 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
     task = table.coded("task", TASKS, TASK_WORDS)
     assisted = table.coded("assisted", BINARY, "0 (unassisted) or 1 (assisted)").astype(int)
     table.unique(("reader", "exam", "task", "assisted"))
+    answered = set(task)
+    unread = [word for word in tasks if word.value not in answered]
+    keep = [i for i, word in enumerate(tasks) if word.value in answered]
+    truth, tasks = truth[keep], tuple(tasks[i] for i in keep)
+    raters = None if raters is None else raters[keep]
     readers = tuple(dict.fromkeys(reader))
     where = (
         reader.map({name: i for i, name in enumerate(readers)}).to_numpy(),
@@ -136,6 +141,8 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
 
     given = table.cells.columns
     probabilities, notes = _read_model(model, exams, tasks, truth)
+    if unread:
+        notes = (f"Nobody read {', '.join(unread)}: left out.", *notes)
     return ReaderStudy(
         readers=readers,
         roles=_one_each(table, "role", readers),

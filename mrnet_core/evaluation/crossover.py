@@ -56,13 +56,14 @@ def crossover_effects(study: ReaderStudy, counts: pd.DataFrame, level: float = 0
             note or f"all readers read {SEQUENCES[int(first[1] > 0)]}: with one sequence the period is the condition"
         )
         return pd.DataFrame(columns=COLUMNS), reason
+    rates = (counts["x"] / counts["n"].where(counts["n"] > 0)).set_axis(
+        pd.MultiIndex.from_frame(counts[["task", "metric", "assisted", "reader"]])
+    )
+    rates = rates.unstack("reader")[list(study.readers)]
     rows = []
     for task in tasks_of(counts):
         for metric in Metric:
-            cells = [select(counts, task, metric, assisted).reindex(list(study.readers)) for assisted in (0, 1)]
-            n = np.array([cell["n"].to_numpy(float) for cell in cells])
-            x = np.array([cell["x"].to_numpy(float) for cell in cells])
-            rate = np.divide(x, n, out=np.full_like(x, np.nan), where=n > 0)
+            rate = rates.loc[(task.value, metric.value)].loc[[0, 1]].to_numpy(float)
             usable = np.isfinite(sequence) & np.isfinite(rate).all(axis=0)
             assisted_first = sequence[usable] == 1
             unassisted, assisted = rate[0][usable], rate[1][usable]

@@ -29,7 +29,7 @@ def multireader(
     """Every MRMC record, the summary beside the t-test, and notes on what could not be answered."""
     records: list[tuple] = []
     summary: list[dict] = []
-    notes: list[str] = []
+    silent: dict[str, list[str]] = {}
     for t, task in enumerate(study.tasks):
         for name, readers in reader_sets(study, role).items():
             for metric in ("auc", *READ_METRICS):
@@ -38,14 +38,15 @@ def multireader(
                 design, left_out = _design(study, t, readers, metric)
                 cell = (task.value, name, metric)
                 if design is None:
-                    notes.append(f"MRMC of {' '.join(cell)}: {left_out}.")
+                    silent.setdefault(left_out, []).append(" ".join(cell))
                     summary.append(_row(cell, note=left_out))
                     continue
                 found, row = _analyse(design, metric, level)
                 records += [(*cell, *record) for record in found]
                 row["note"] = "; ".join(filter(None, (left_out, row.get("note", ""))))
                 summary.append(_row(cell, **row))
-    return pd.DataFrame(records, columns=COLUMNS), pd.DataFrame(summary, columns=SUMMARY_COLUMNS), tuple(notes)
+    notes = tuple(f"No MRMC answer, because {why}: {', '.join(cells)}." for why, cells in silent.items())
+    return pd.DataFrame(records, columns=COLUMNS), pd.DataFrame(summary, columns=SUMMARY_COLUMNS), notes
 
 
 def _row(cell: tuple[str, str, str], **values) -> dict:
