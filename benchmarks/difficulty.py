@@ -1,17 +1,22 @@
 """How hard the lesions are to see: pixels that change between an exam and its twin without the lesion, by plane.
 
     python -m benchmarks.difficulty [--exams 40] [--others 8] [--seed 501] [--jobs 2]
+    python -m benchmarks.difficulty --cohort DIR
 
 Each exam has one lesion and no company. A pixel (of the 256 x 256 that a network sees, over the whole series) counts
 when it moves by more than 25 of 255 grey levels of the display window. Under 10 such pixels a lesion is as good as
-invisible in that plane. Prints two markdown tables: by kind and grade, and of tears by severity.
+invisible in that plane. With ``--cohort`` nothing is rendered: the counts are those of the cohort's validation exams,
+as its making left them in lesions.jsonl (twin without any lesion, pixels inside the lesion's mask, area scaled to
+256 x 256). Prints two markdown tables: by kind and grade, and of tears by severity.
 """
 
 import argparse
+import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -48,17 +53,37 @@ def measure(case: tuple[int, int, str]) -> Twin:
     return Twin(lesion.type, lesion.grade, lesion.severity, changed)
 
 
+def from_cohort(folder: Path) -> list[Twin]:
+    """The lesions of a cohort whose visible pixels were counted."""
+    records = [json.loads(line) for line in (folder / "lesions.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        Twin(lesion["type"], lesion["grade"], lesion["severity"], {p: lesion["visible_pixels"][p] for p in Plane})
+        for record in records
+        for lesion in record["lesions"]
+        if lesion["visible_pixels"]
+    ]
+
+
+def from_seed(seed: int, exams: int, others: int, jobs: int) -> list[Twin]:
+    """Lesions made for the purpose, one an exam."""
+    cases = [(seed, k, kind) for kind in KINDS for k in range(exams if kind in TEARS else others)]
+    with one_thread_each(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(measure, cases, chunksize=2))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--exams", type=int, default=40, help="exams of each tear")
     parser.add_argument("--others", type=int, default=8, help="exams of each other kind")
     parser.add_argument("--seed", type=int, default=501)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cohort", type=Path, metavar="DIR", help="a phantom cohort in the MRNet form")
     args = parser.parse_args()
-    cases = [(args.seed, k, kind) for kind in KINDS for k in range(args.exams if kind in TEARS else args.others)]
-    with one_thread_each(), ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn")) as pool:
-        twins = list(pool.map(measure, cases, chunksize=2))
-    print(f"Seed {args.seed}: median changed pixels of 256 x 256 over a series, and share of lesions under {FEW}.\n")
+    if args.cohort:
+        twins, source = from_cohort(args.cohort), f"Validation exams of {args.cohort.name}"
+    else:
+        twins, source = from_seed(args.seed, args.exams, args.others, args.jobs), f"Seed {args.seed}"
+    print(f"{source}: median changed pixels of 256 x 256 over a series, and share of lesions under {FEW}.\n")
     table("lesion", twins, lambda twin: (twin.kind, f"{twin.kind}, {twin.grade}" if twin.grade else ""))
     print()
     tears = [twin for twin in twins if twin.kind in TEARS]
