@@ -19,6 +19,7 @@ from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
+from mrnet_core.training import history
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import COLLAPSED, network_name
 from mrnet_core.training.outcome import Outcome, commit, read_outcome
@@ -171,6 +172,11 @@ def trunk_record(run: Path) -> dict:
     if state is None:
         return {}
     return {"steps": state["step"], "seconds": round(state["seconds"], 1), "tuning_auc": state["figures"]}
+
+
+def run_history(run: Path) -> list[dict]:
+    """Every epoch of every network and seed so far, also of a run that is going on; keys as ``training.history``."""
+    return history.read(Path(run))
 
 
 def coefficient_records(fitted: Ensemble, source: str) -> list[dict]:

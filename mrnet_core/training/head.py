@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mrnet_core.training.network import figures
 
-STRENGTHS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 """Inverse penalties that are tried (scikit-learn's C, on features of unit variance)."""
 
 

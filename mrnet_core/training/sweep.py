@@ -134,8 +134,9 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
                     future.result()
         except BaseException:
             # also Ctrl-C: what the workers saved stays, the rest of the queue must not start
+            processes = list(pool._processes.values())
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((pool._processes or {}).values()):
+            for process in processes:
                 process.terminate()
             raise
     _drain(events, report)

@@ -45,7 +45,9 @@ from mrnet_core.training.schedule import rate
 from mrnet_core.training.state import load_state, save_state
 
 SAVE_EVERY = 250
-"""Steps between checkpoints, and between looks at the tuning slices."""
+"""Steps between checkpoints."""
+LOOK_EVERY = 1000
+"""Steps between looks at the tuning slices."""
 LAST_CONVOLUTION = 11
 """Layers of AlexNet's features up to and with the last convolution; a ReLU and a pool follow."""
 DETECTORS = 4
@@ -58,7 +60,7 @@ HARD_WEIGHT = 0.5
 """Weight of a look-alike channel's loss."""
 EXAM_EVERY = 2
 """A whole exam costs as much as the slices of a step: every other step has one."""
-TUNING_SLICES = 1500
+TUNING_SLICES = 1000
 """Slices of the tuning set that are looked at while training."""
 
 
@@ -184,8 +186,10 @@ def train_trunk(
             if not np.isfinite(mean):
                 raise InputError(f"the trunk's loss became {mean} at step {done}; lower trunk.learning_rate")
         if done % SAVE_EVERY == 0 or done == options.steps:
-            figures = look(trunk, tuning, config)
-            report("trunk: tuning AUC of " + ", ".join(f"{name} {_word(value)}" for name, value in figures.items()))
+            if done % LOOK_EVERY == 0 or done == options.steps:
+                figures = look(trunk, tuning, config)
+                words = ", ".join(f"{name} {_word(value)}" for name, value in figures.items())
+                report(f"trunk: tuning AUC of {words}")
             save_state(path, _pack(identity, trunk, optimiser, done, seconds + time.monotonic() - began, figures))
     return load_state(path, device) or {}
 
