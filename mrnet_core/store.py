@@ -209,7 +209,7 @@ def write_manifest(run: Path, **fields: Any) -> Run:
     Parameters
     ----------
     run
-        The folder. Files that end in ``.partial`` and what lies below ``checkpoints/`` are left out.
+        The folder. Hidden files, files that end in ``.partial`` and what lies below ``checkpoints/`` are left out.
     **fields
         ``name``, ``trained_on`` and ``synthetic`` are required; ``engine``, ``version``, ``commit``, ``created`` (ISO
         8601) and ``departures`` have defaults; more may be given. All must be JSON without NaN.
@@ -244,4 +244,5 @@ def write_manifest(run: Path, **fields: Any) -> Run:
 
 
 def _left_out(name: Path) -> bool:
-    return name.as_posix() == MANIFEST or name.suffix == PARTIAL or name.parts[0] == CHECKPOINTS
+    hidden = any(part.startswith(".") for part in name.parts)
+    return hidden or name.as_posix() == MANIFEST or name.suffix == PARTIAL or name.parts[0] == CHECKPOINTS

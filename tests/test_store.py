@@ -16,6 +16,7 @@ def run(tmp_path):
     write_whole(folder / "config.json", b"{}")
     write_whole(folder / "checkpoints" / "c.pt", b"work in progress")
     (folder / "weights" / "b.safetensors.partial").write_bytes(b"half")
+    (folder / ".DS_Store").write_bytes(b"a file manager's")
     write_manifest(folder, name="r", trained_on="synthetic knees", synthetic=True, seeds=[1, 2])
     return folder
 

@@ -1,13 +1,15 @@
 """Networks on disk: whole or not at all, strict, and never with another network's card."""
 
 import json
+import urllib.error
 from dataclasses import replace
 
 import pytest
 import safetensors.torch
 import torch
+import torchvision
 
-from mrnet_core.domain import ArtifactError, InputError, Plane, Task
+from mrnet_core.domain import ArtifactError, InputError, InstallationError, Plane, Task
 from mrnet_core.models import NetworkCard, card_path, fold_first_convolution, initialise, load_network, save_network
 
 CARD = NetworkCard(
@@ -191,3 +193,28 @@ def test_a_file_that_is_no_alexnet_is_refused(tmp_path):
     path.write_bytes(b"nonsense")
     with pytest.raises(InputError, match="cannot be read"):
         initialise(path, 0)
+
+
+def test_imagenet_weights_come_through_torchvisions_enum(monkeypatch):
+    theirs = torchvision.models.alexnet(weights=None).state_dict()
+    asked = []
+
+    def fetched(self, **options):
+        asked.append((str(self), options))
+        return theirs
+
+    monkeypatch.setattr(torchvision.models.AlexNet_Weights, "get_state_dict", fetched)
+    network, words = initialise("imagenet", 3)
+    assert asked == [("AlexNet_Weights.IMAGENET1K_V1", {"progress": False, "check_hash": True})]
+    assert torch.equal(network.features[10].weight, theirs["features.10.weight"])
+    assert words == "ImageNet (torchvision AlexNet_Weights.IMAGENET1K_V1)"
+    assert float(network.classifier.weight.abs().max()) < 0.06
+
+
+def test_imagenet_weights_that_cannot_be_fetched_name_the_other_ways(monkeypatch):
+    def offline(self, **options):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr(torchvision.models.AlexNet_Weights, "get_state_dict", offline)
+    with pytest.raises(InstallationError, match="cannot be fetched .* name a file of AlexNet weights instead"):
+        initialise("imagenet", 3)
