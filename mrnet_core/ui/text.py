@@ -28,8 +28,8 @@ SYNTHETIC_ON_REAL = (
 )
 PRIVACY = (
     "The exam stays in this session's memory on the computer that runs this app: nothing is written to disk, logged "
-    "or sent on, and no request leaves the machine. “Remove exam” forgets it at once; what a closed page held is given up "
-    "after a few minutes."
+    "or sent on, and no request leaves the machine. “Remove exam” forgets it at once; what a closed page held is given "
+    "up after a few minutes."
 )
 REAL_MODEL = (
     "With the MRNet-v1.0 data from Stanford, `python -m mrnet_core train --data MRNet-v1.0 --out RUN` trains the "
