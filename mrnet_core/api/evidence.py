@@ -55,11 +55,14 @@ from mrnet_core.report.plotly_figures import plotly_figure
 from mrnet_core.report.slides import slides
 from mrnet_core.report.tables import (
     auc_frame,
+    averages_frame,
     calibration_frame,
     comparison_frame,
     crossover_frame,
     kappa_frame,
+    model_auc_frame,
     mrmc_frame,
+    operating_frame,
     predictive_frame,
     printed_table2,
     printed_table3,
@@ -199,6 +202,12 @@ def roles_of(evidence: Validation | ReaderEvidence | PublishedEvidence) -> tuple
     return () if frame is None else tuple(dict.fromkeys(frame["role"]))
 
 
+def tasks_of(evidence: ReaderEvidence) -> tuple[Task, ...]:
+    """The tasks that a study's readers answered, in the project's order."""
+    answered = set(evidence.per_reader["task"])
+    return tuple(task for task in Task if task.value in answered)
+
+
 def template(name: str) -> bytes:
     """A small table to start from: ``reads``, ``reference``, ``model``, ``scores`` or ``labels``.
 
@@ -304,6 +313,21 @@ def reader_figures(evidence: ReaderEvidence) -> list[FigureSpec]:
     return [spec for spec in specs if spec is not None]
 
 
+def reader_view(evidence: ReaderEvidence, task: Task, roles: Sequence[str]) -> dict[str, FigureSpec]:
+    """A study's figures by name; readers' changes in one task, of the roles chosen. Absent figures are left out."""
+    compared = evidence.table3["mean_difference"].notna().any()
+    specs = {
+        "difference": difference_figure(evidence) if compared else None,
+        "slope": slope_figure(evidence, task, roles=roles) if compared and roles else None,
+        "table2": forest_table2(evidence),
+        "table3": forest_table3(evidence) if compared else None,
+        "kappa": kappa_figure(evidence),
+        "mrmc": mrmc_figure(evidence),
+        "crossover": crossover_figure(evidence),
+    }
+    return {name: spec for name, spec in specs.items() if spec is not None}
+
+
 def validation_figures(validation: Validation) -> list[FigureSpec]:
     """ROC curves and, where there are probabilities, calibration."""
     return [spec for spec in (roc_figure(validation), calibration_figure(validation)) if spec is not None]
@@ -345,6 +369,7 @@ __all__ = [
     "TaskValidation",
     "Validation",
     "auc_frame",
+    "averages_frame",
     "calibration_figure",
     "calibration_frame",
     "comparison_frame",
@@ -360,9 +385,11 @@ __all__ = [
     "index_at_threshold",
     "kappa_figure",
     "kappa_frame",
+    "model_auc_frame",
     "mrmc_figure",
     "mrmc_frame",
     "nearest_index",
+    "operating_frame",
     "operating_table",
     "operating_view",
     "plotly_figure",
@@ -378,6 +405,7 @@ __all__ = [
     "published_validation",
     "reader_figures",
     "reader_frames",
+    "reader_view",
     "readers_json",
     "readers_text",
     "recomputed_s4",
@@ -393,6 +421,7 @@ __all__ = [
     "slides",
     "slope_figure",
     "table_csv",
+    "tasks_of",
     "template",
     "validation_figures",
     "validation_frames",

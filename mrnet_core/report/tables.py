@@ -10,6 +10,7 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.published import PublishedEvidence, Record
 from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.evaluation.validation import (
+    OperatingView,
     Validation,
     index_at_specificity,
     operating_view,
@@ -220,6 +221,26 @@ def predictive_frame(validation: Validation, specificity: float = 0.9, prevalenc
     return pd.DataFrame(rows)
 
 
+def operating_frame(view: OperatingView) -> pd.DataFrame:
+    """All rates of one operating point with counts and intervals, as texts."""
+    rows = [
+        (metric.display_name, f"{value.x}/{value.n}", interval(value.estimate, value.lower, value.upper), value.note)
+        for metric in Metric
+        for value in [getattr(view.point, metric.value)]
+    ]
+    at = f"at a prevalence of {number(100 * view.predictive.prevalence, 1)}%"
+    rows += [
+        (f"{name} predictive value", at, interval(value.estimate, value.lower, value.upper), value.note)
+        for name, value in (("Positive", view.predictive.positive), ("Negative", view.predictive.negative))
+    ]
+    rows += [
+        (f"{name} likelihood ratio", "", interval(value.estimate, value.lower, value.upper, 2), value.note)
+        for name, value in (("Positive", view.ratios.positive), ("Negative", view.ratios.negative))
+    ]
+    frame = pd.DataFrame(rows, columns=["Measure", "Count", "Estimate (95% CI)", "Note"])
+    return frame if frame["Note"].any() else frame.drop(columns="Note")
+
+
 def kappa_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Exact kappa of each set of raters, a condition a column, as texts."""
     rows = []
@@ -262,6 +283,35 @@ def mrmc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
         "",
     ]
     return pd.DataFrame(rows, columns=header)
+
+
+def averages_frame(evidence: ReaderEvidence) -> pd.DataFrame:
+    """Micro-averages with the paper's Wilson interval, the by-exam interval beside it where there are reads, macro."""
+    rows = []
+    for row in evidence.averages.to_dict("records"):
+        cells = {
+            "Readers": f"{row['readers']} ({row['n_readers']})",
+            "Condition": "assisted" if row["assisted"] else "unassisted",
+            "Task": task_name(row["task"]),
+            "Metric": row["metric"],
+            "Reads": f"{row['micro_x']}/{row['micro_n']}",
+            "Micro-average (Wilson)": interval(row["micro"], row["micro_lower"], row["micro_upper"]),
+        }
+        if "boot_lower" in row:
+            cells["By exam"] = f"({number(row['boot_lower'])}, {number(row['boot_upper'])})"
+        rows.append(cells | {"Macro-average": number(row["macro"]), "SD": number(row["macro_sd"])})
+    return pd.DataFrame(rows)
+
+
+def model_auc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
+    """The model's AUC on a study's exams, the shortcut's beside it where the study is synthetic, as texts."""
+    rows = []
+    for row in evidence.auc.to_dict("records"):
+        cells = {"Task": task_name(row["task"]), "AUC (95% CI)": interval(row["auc"], row["lower"], row["upper"])}
+        if evidence.shortcut:
+            cells["Shortcut's AUC"] = number(evidence.shortcut.get(Task(row["task"])))
+        rows.append(cells | {"Positive": row["n_pos"], "Negative": row["n_neg"]})
+    return pd.DataFrame(rows)
 
 
 def crossover_frame(evidence: ReaderEvidence) -> pd.DataFrame:
