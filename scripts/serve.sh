@@ -16,20 +16,26 @@ if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     exit 1
 fi
 
-echo "Starting the app on http://127.0.0.1:$port (stop with Ctrl-C)"
+echo "Starting the app (stop with Ctrl-C)"
 "$python" -m streamlit run app.py --server.port "$port" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; [ -z "${TMPDIR:-}" ] || case "$TMPDIR" in /dev/shm/mrnet-*) rm -rf "$TMPDIR";; esac' EXIT
 trap 'exit 130' INT TERM
 
-"$python" - "$port" <<'PY' || true
-import sys, time, urllib.request
-url = f"http://127.0.0.1:{sys.argv[1]}/_stcore/script-health-check"
-for _ in range(120):
+"$python" - "$port" "$server" <<'PY' || true
+import os, sys, time, urllib.error, urllib.request
+address, server = f"http://127.0.0.1:{sys.argv[1]}", int(sys.argv[2])
+while True:
     try:
-        urllib.request.urlopen(url, timeout=30).read()
+        os.kill(server, 0)  # the server lives: however slow the machine, it will answer
+        urllib.request.urlopen(f"{address}/_stcore/script-health-check", timeout=120).read()
         break
+    except ProcessLookupError:
+        sys.exit()
+    except urllib.error.HTTPError:
+        break  # it answers, though a page has an error: that page says so itself
     except OSError:
         time.sleep(0.25)
+print(f"The app is ready: {address}", flush=True)
 PY
 wait "$server"

@@ -82,7 +82,7 @@ def app(browser, random_run):
 
 
 def _wait_for(address: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if server.poll() is not None:
             pytest.fail(f"scripts/serve.sh ended with status {server.returncode}")
@@ -92,7 +92,7 @@ def _wait_for(address: str, server: subprocess.Popen) -> None:
             time.sleep(0.2)
         else:
             return
-    pytest.fail("the app did not start within 60 s")
+    pytest.fail("the app did not start within 180 s")
 
 
 @contextmanager
