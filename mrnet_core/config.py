@@ -11,6 +11,8 @@ from typing import Any
 
 from mrnet_core.domain import InputError, Plane, Task
 
+CONFIG = "config.json"
+"""File of a RUN that holds what it was asked to do."""
 PRECISIONS = ("auto", "float32", "bfloat16")
 INITIALISATIONS = ("imagenet", "random", "cells")
 SCHEDULES = ("constant", "cosine")

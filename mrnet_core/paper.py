@@ -7,7 +7,7 @@ digit. ``mrnet_core.evaluation.printed`` lists them one by one; ``mrnet_core.eva
 
 from dataclasses import dataclass
 
-from mrnet_core.domain import Metric, Task
+from mrnet_core.domain import Metric, Plane, Task
 
 CITATION = "Bien et al. 2018, PLOS Medicine 15(11): e1002699"
 LICENCE = "CC BY 4.0"
@@ -71,6 +71,8 @@ AUC = {
     Task.MENISCUS: ("0.847", "0.780", "0.914"),
 }
 """The model's AUC with its 95% DeLong interval (Abstract; Results, "Model performance")."""
+MOST_BENEFICIAL = {Task.ABNORMAL: Plane.AXIAL, Task.ACL: Plane.CORONAL, Task.MENISCUS: Plane.AXIAL}
+"""The series with the largest coefficient of each task's regression (Methods, "Combining MRNet predictions")."""
 
 _SP, _SE, _AC = Metric.SPECIFICITY, Metric.SENSITIVITY, Metric.ACCURACY
 TABLE2 = {

@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from mrnet_core import __version__
-from mrnet_core.config import TrainConfig
+from mrnet_core.config import CONFIG, TrainConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
+from mrnet_core.training.history import COLLAPSED
 from mrnet_core.training.loop import trunk_path
-from mrnet_core.training.network import COLLAPSED, network_name
+from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import Outcome, commit, read_outcome
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
 from mrnet_core.training.state import load_state
 from mrnet_core.training.sweep import (
-    CONFIG,
     Engine,
     clear_checkpoints,
     finish,

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mrnet_core.store import write_whole
+from mrnet_core.domain import ArtifactError, Plane, Task
+from mrnet_core.store import REBUILD, write_whole
 
 FOLDER = "history"
+COLLAPSED = 0.05
+"""A logit that varies less than this over exams (standard deviation) says nothing: the network is constant."""
+_FIGURES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds", "exams_per_second")
 
 
 def record(
@@ -34,14 +38,53 @@ def write(run: Path, name: str, records: list[dict[str, Any]], chosen: int) -> N
     write_whole(run / FOLDER / f"{name}.jsonl", "\n".join(lines) + "\n")
 
 
+def parse(text: str, source: str) -> list[dict[str, Any]]:
+    """The epochs of one network's file. A last line that is cut off (of a copy taken while it grew) is left out.
+
+    Raises
+    ------
+    ArtifactError
+        Another line is no epoch's record; the message names ``source`` and the line.
+    """
+    lines = text.splitlines()
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            one = json.loads(line)
+            record = {
+                "plane": Plane(one["plane"]).value,
+                "task": Task(one["task"]).value,
+                "seed": int(one["seed"]),
+                "epoch": int(one["epoch"]),
+                **{key: None if one[key] is None else float(one[key]) for key in _FIGURES},
+                "chosen": bool(one["chosen"]),
+            }
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines) and not text.endswith("\n"):
+                break
+            raise ArtifactError(f"{source}, line {number}, is no epoch of a history ({error}): {REBUILD}") from error
+        records.append(record)
+    return records
+
+
 def read(run: Path) -> list[dict[str, Any]]:
-    """Every epoch of every network so far, in the order of the files' names; an empty list where none began."""
-    return [
-        json.loads(line)
-        for path in sorted((run / FOLDER).glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.strip()
-    ]
+    """Every epoch of every network so far, in the order of the files' names; an empty list where none began.
+
+    Raises
+    ------
+    ArtifactError
+        A file cannot be read, or a line of it is no epoch's record.
+    """
+    records = []
+    for path in sorted((run / FOLDER).glob("*.jsonl")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"{path} cannot be read ({type(error).__name__}): {REBUILD}") from error
+        records += parse(text, str(path))
+    return records
 
 
 def write_tensorboard(run: Path) -> bool:

@@ -22,9 +22,6 @@ from mrnet_core.training.arithmetic import autocast
 from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.schedule import rate
 
-COLLAPSED = 0.05
-"""A logit that varies less than this over exams (standard deviation) says nothing: the network is constant."""
-
 
 def network_name(plane: Plane, task: Task, seed: int) -> str:
     """The name that a network's files share."""

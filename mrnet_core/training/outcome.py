@@ -26,7 +26,8 @@ from mrnet_core.models import MRNet, NetworkCard, load_network, save_network
 from mrnet_core.store import ROOT, write_whole
 from mrnet_core.training.arithmetic import describe
 from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.network import COLLAPSED, Network, logits_of, network_name, pooled
+from mrnet_core.training.history import COLLAPSED
+from mrnet_core.training.network import Network, logits_of, network_name, pooled
 
 
 @dataclass(frozen=True)

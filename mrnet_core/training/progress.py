@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from mrnet_core.training.history import COLLAPSED
 from mrnet_core.training.loop import Event
-from mrnet_core.training.network import COLLAPSED
 
 
 class Display:

@@ -15,7 +15,7 @@ from queue import Empty
 import numpy as np
 import torch
 
-from mrnet_core.config import TrainConfig, with_values
+from mrnet_core.config import CONFIG, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import InputError, Plane, Split, Task
 from mrnet_core.models import card_path, load_network
@@ -30,7 +30,6 @@ from mrnet_core.training.outcome import finished, weights_path
 from mrnet_core.training.state import load_state
 from mrnet_core.training.trunk import train_trunk
 
-CONFIG = "config.json"
 LANDMARK_EXAMS = 200
 """Training exams whose standardised series set the landmarks where the data folder brings none."""
 
