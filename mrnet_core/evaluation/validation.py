@@ -4,7 +4,7 @@ Positive is 1 and an exam is called positive at or above a threshold. An operati
 curve: 0 calls nobody, the last calls everybody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,6 @@ from mrnet_core.stats import (
     brier_score,
     calibration_line,
     likelihood_ratios,
-    operating_points,
     predictive_values,
     reliability_curve,
     roc_curve,
@@ -58,6 +57,24 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class OperatingPoints(Sequence):
+    """The operating points of a curve, each made when it is asked for: a big table has thousands."""
+
+    curve: RocCurve | None
+    level: float
+
+    def __len__(self) -> int:
+        return 0 if self.curve is None else len(self.curve.thresholds)
+
+    def __getitem__(self, index: int) -> OperatingPoint:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        matrix = self.curve.matrix(index)
+        rates = {metric.value: matrix.metric(metric.value, level=self.level) for metric in Metric}
+        return OperatingPoint(threshold=float(self.curve.thresholds[index]), matrix=matrix, **rates)
+
+
+@dataclass(frozen=True)
 class TaskValidation:
     """One task. ``curve`` is None where a class is absent (``area.note`` says so); ``marked``: its index at 0.5."""
 
@@ -66,7 +83,7 @@ class TaskValidation:
     y_score: NDArray[np.float64]
     area: AucEstimate
     curve: RocCurve | None
-    points: tuple[OperatingPoint, ...]
+    points: "OperatingPoints"
     marked: int
     calibration: Calibration | None
     comparison: AucComparison | None = None
@@ -168,7 +185,7 @@ def _task(
         y_score=y_score,
         area=auc(y_true, y_score, level=level),
         curve=curve,
-        points=operating_points(curve, level=level) if curve else (),
+        points=OperatingPoints(curve, level),
         marked=int(marked),
         calibration=calibration,
         comparison=comparison,

@@ -8,11 +8,13 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.validation import TaskValidation, Validation
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
 from mrnet_core.report.tables import interval, number
-from mrnet_core.stats import OperatingPoint
+from mrnet_core.stats import OperatingPoint, RocCurve
 
 CONDITIONS = ("unassisted", "assisted")
 SHORTCUT = "Shortcut's AUC"
 FALSE_POSITIVE_AXIS = Axis("1 − specificity", -0.02, 1.0)
+MOST_POINTS = 400
+"""A curve with more operating points is drawn by its corners; every point can still be chosen by threshold."""
 SENSITIVITY_AXIS = Axis("Sensitivity", 0.0, 1.02)
 
 
@@ -83,32 +85,34 @@ def _guide() -> Layer:
 def _model_layers(validation: Validation, entry: TaskValidation, index: int | None) -> list[Layer]:
     if entry.curve is None:
         return []
-    curve = entry.curve
-    marks = tuple(
-        Mark(
-            float(curve.fpr[i]),
-            float(curve.tpr[i]),
-            label=f"Model, {_threshold(validation, point, i)}\n{_rates(point)}",
-            key=("index", entry.task.value, str(i)),
-        )
-        for i, point in enumerate(entry.points)
-    )
-    layers = [Layer("Model", "line", "model", marks)]
-    half = marks[entry.marked]
-    layers.append(
-        Layer("Threshold 0.5", "points", "model.printed", (Mark(half.x, half.y, label=half.label, key=half.key),))
-    )
-    if index is not None and 0 <= index < len(marks):
-        chosen = marks[index]
-        layers.append(
-            Layer(
-                "Chosen point",
-                "points",
-                "model.marked",
-                (Mark(chosen.x, chosen.y, label=chosen.label, key=chosen.key),),
-            )
-        )
+    last = len(entry.points) - 1
+    named = {entry.marked} | ({index} if index is not None and 0 <= index <= last else set())
+    marks = {i: _model_mark(validation, entry, i) for i in _drawn_points(entry.curve, named)}
+    layers = [
+        Layer("Model", "line", "model", tuple(marks.values())),
+        Layer("Threshold 0.5", "points", "model.printed", (marks[entry.marked],)),
+    ]
+    if index in marks and index in named:
+        layers.append(Layer("Chosen point", "points", "model.marked", (marks[index],)))
     return layers
+
+
+def _model_mark(validation: Validation, entry: TaskValidation, index: int) -> Mark:
+    label = f"Model, {_threshold(validation, entry.points[index], index)}\n{_rates(entry.points[index])}"
+    curve = entry.curve
+    return Mark(
+        float(curve.fpr[index]), float(curve.tpr[index]), label=label, key=("index", entry.task.value, str(index))
+    )
+
+
+def _drawn_points(curve: RocCurve, named: set[int]) -> list[int]:
+    """Points to draw: all of a small curve; of a big one its corners, which have the same shape."""
+    n = len(curve.thresholds)
+    if n <= MOST_POINTS:
+        return list(range(n))
+    fp, tp = np.diff(curve.fp), np.diff(curve.tp)
+    turns = np.flatnonzero(fp[1:] * tp[:-1] != fp[:-1] * tp[1:]) + 1
+    return sorted({0, n - 1, *(int(i) for i in turns), *named})
 
 
 def _threshold(validation: Validation, point: OperatingPoint, index: int) -> str:

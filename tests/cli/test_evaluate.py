@@ -1,0 +1,177 @@
+"""``evaluate``: the contract's JSON, text that reads, files written, one sentence for what is wrong."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mrnet_core.cli import main
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+INPUTS = REFERENCE / "inputs"
+STUDY = [
+    *("--reads", str(INPUTS / "g_reads.csv"), "--reference", str(INPUTS / "g_reference.csv")),
+    *("--model", str(INPUTS / "g_model.csv")),
+]
+
+
+def run(capsys, *words):
+    status = main(["evaluate", *map(str, words)])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def strict(text):
+    """JSON that has neither NaN nor Infinity."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} in JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture
+def small_study(tmp_path):
+    """One task, three readers of each crossover group, no confidence: quick."""
+    reads = pd.read_csv(INPUTS / "g_reads.csv", dtype=str)
+    reads = reads[(reads["task"] == "acl") & reads["reader"].isin(["R1", "R2", "R5", "R6", "R8", "R9"])]
+    reads.drop(columns="confidence").to_csv(tmp_path / "reads.csv", index=False)
+    reference = pd.read_csv(INPUTS / "g_reference.csv", dtype=str)
+    reference[reference["task"] == "acl"].to_csv(tmp_path / "reference.csv", index=False)
+    return ["--reads", tmp_path / "reads.csv", "--reference", tmp_path / "reference.csv", "--replicates", 200]
+
+
+def test_published_prints_the_contracts_object(capsys):
+    status, out, err = run(capsys, "published", "--json")
+    answer = strict(out)
+    assert (status, err) == (0, "")
+    assert set(answer["records"][0]) >= {"id", "where", "quantity", "printed", "recomputed", "status", "note"}
+    assert {record["status"] for record in answer["records"]} == {"equal", "differs", "not recomputable"}
+    assert [entry["id"] for entry in answer["contradictions"]] == [f"C{i}" for i in range(1, 9)]
+    assert len(answer["family"]) == 27
+    assert set(answer["family"][0]) >= {"task", "metric", "test", "p", "q"}
+
+
+def test_published_reads_well_in_a_terminal(capsys):
+    status, out, _ = run(capsys, "published")
+    assert status == 0
+    assert "0 different" not in out
+    assert "ACL tear       Specificity  0.048 (0.029, 0.068)      <0.001  0.006" in out
+    for i in range(1, 9):
+        assert f"\nC{i}  " in out
+    prose = out[out.index("Where the paper contradicts") :].splitlines()
+    assert max(map(len, prose[:-1])) <= 110
+
+
+def test_published_writes_its_tables(capsys, tmp_path):
+    status, _, _ = run(capsys, "published", "--csv", tmp_path / "tables")
+    assert status == 0
+    names = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert {"table2.csv", "table3.csv", "s4.csv", "family.csv", "auc.csv"} <= names
+    assert len(pd.read_csv(tmp_path / "tables" / "family.csv")) == 27
+
+
+def test_readers_prints_the_columns_of_rs_tables(capsys):
+    status, out, err = run(capsys, "readers", *STUDY, "--json")
+    answer = strict(out)
+    assert (status, err) == (0, "")
+    names = {
+        "table2": "g_table2",
+        "table3": "g_table3",
+        "s4": "g_table_s4_radiologists_only",
+        "kappa": "g_fleiss",
+        "auc": "g_model_auc",
+        "per_reader": "g_per_reader",
+        "averages": "g_averages",
+        "mrmc": "h_g_mrmcaov",
+    }
+    for key, name in names.items():
+        want = pd.read_csv(REFERENCE / "expected" / f"{name}.csv")
+        assert set(want.columns) <= set(answer[key][0]), key
+        assert len(answer[key]) >= len(want), key
+    assert {row["family_size"] for row in answer["table2"]} == {27}
+    assert {row["effect"] for row in answer["crossover"]} == {"period", "carry_over", "assistance"}
+    assert "not independent" in answer["warnings"][0]
+
+
+def test_readers_reads_well_and_writes_slides(capsys, small_study, tmp_path):
+    status, out, _ = run(capsys, "readers", *small_study, "--slides", tmp_path / "talk.pptx")
+    assert status == 0
+    assert "no model scores were given" in out
+    assert "not independent" in out
+    assert "Crossover: period and carry-over" in out
+    assert (tmp_path / "talk.pptx").stat().st_size > 20_000
+
+
+def test_a_bad_row_is_one_sentence_on_stderr_and_status_2(capsys, small_study):
+    path = small_study[1]
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3].rsplit(",", 1)[0] + ",7"
+    path.write_text("\n".join(lines))
+    status, out, err = run(capsys, "readers", *small_study)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "reads.csv, line 4 (row 3 of the data): read must be" in err
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--main-role", "nurse"], "the roles are radiologist, surgeon"),
+        (["--level", "1.2"], "confidence level"),
+        (["--replicates", "3"], "at least 100"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(capsys, small_study, extra, message):
+    status, out, err = run(capsys, "readers", *small_study, *extra)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.fixture
+def score_tables(tmp_path):
+    model = pd.read_csv(INPUTS / "g_model.csv")
+    model.to_csv(tmp_path / "scores.csv", index=False)
+    model.assign(probability=(model["probability"] * 0.5 + 0.2).round(2)).to_csv(tmp_path / "scores2.csv", index=False)
+    labels = pd.read_csv(INPUTS / "g_reference.csv")[["exam", "task", "majority"]]
+    labels.rename(columns={"majority": "label"}).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+def test_validation_prints_the_contracts_object(capsys, score_tables):
+    words = ["--scores", score_tables / "scores.csv", "--labels", score_tables / "labels.csv", "--json"]
+    status, out, _ = run(capsys, "validation", *words, "--scores2", score_tables / "scores2.csv", "--prevalence", "0.2")
+    answer = strict(out)
+    assert status == 0
+    want = pd.read_csv(REFERENCE / "expected" / "g_model_auc.csv").set_index("task")
+    for row in answer["auc"]:
+        assert row["lower95"] == pytest.approx(want.loc[row["task"], "lower"], abs=1e-10)
+        assert row["n_pos"] == want.loc[row["task"], "n_pos"]
+    table2 = pd.read_csv(REFERENCE / "expected" / "g_table2.csv").set_index(["task", "metric"])
+    half = [row for row in answer["operating"] if row["threshold"] == 0.5]
+    assert len(half) == 9
+    for row in half:
+        assert row["x"] == table2.loc[(row["task"], row["metric"]), "model_x"]
+    assert {row["prevalence"] for row in answer["predictive"]} == {0.2}
+    assert len(answer["comparison"]) == 3
+    assert set(answer["calibration"][0]) >= {"task", "brier", "slope", "intercept", "bins"}
+
+
+def test_validation_sets_the_papers_values_beside_and_writes_figures(capsys, score_tables):
+    words = ["--scores", score_tables / "scores.csv", "--labels", score_tables / "labels.csv"]
+    status, out, _ = run(capsys, "validation", *words, "--figures", score_tables / "figures")
+    assert status == 0
+    names = {path.name for path in (score_tables / "figures").iterdir()}
+    assert names == {f"{name}.{kind}" for name in ("roc", "calibration") for kind in ("png", "svg", "pdf", "csv")}
+    assert "0.965 (0.938, 0.993)" in out
+    assert "0.759 (0.635, 0.850)" in out
+    assert "Calibration" in out
+
+
+@pytest.mark.parametrize(("option", "value"), [("--specificity", "1.5"), ("--prevalence", "0"), ("--level", "2")])
+def test_numbers_out_of_range_are_refused(capsys, score_tables, option, value):
+    words = ["--scores", score_tables / "scores.csv", "--labels", score_tables / "labels.csv"]
+    status, out, err = run(capsys, "validation", *words, option, value)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
