@@ -215,22 +215,23 @@ def tissue_map(exam: PhantomExam, plane: Plane) -> NDArray[np.uint8]:
 
 
 def tissue_contrasts(exam: PhantomExam, plane: Plane) -> dict[str, float]:
-    """Median of each tissue's pure voxels (of fluid the 90th percentile) over the muscle's; edges are left out."""
+    """Median of each tissue's pure voxels over the muscle's; edges are left out (of fluid all but the innermost)."""
     tissue, pixels = tissue_map(exam, plane), exam.series[plane].pixels
     cross = ndimage.generate_binary_structure(2, 1)[None]
 
-    def typical(codes: tuple[Tissue, ...], erode: int, share: float) -> float:
-        where = np.isin(tissue, codes)
-        inner = ndimage.binary_erosion(where, cross, iterations=erode)
-        return float(np.percentile(pixels[inner if inner.sum() > 40 else where], share))
+    def typical(codes: tuple[Tissue, ...], times: int) -> float:
+        inner = np.isin(tissue, codes)
+        for _ in range(times):
+            smaller = ndimage.binary_erosion(inner, cross)
+            if smaller.sum() <= 40:
+                break
+            inner = smaller
+        return float(np.median(pixels[inner]))
 
-    muscle = typical((Tissue.MUSCLE,), 3, 50)
-    thick = {"marrow": 4, "fat": 2}
-    # Fluid: the real boxes lie in its pools, so the upper tenth stands for them, not the film between the cartilages.
-    shares = {"fluid": 90.0}
-    return {
-        name: typical(codes, thick.get(name, 1), shares.get(name, 50.0)) / muscle for name, codes in TISSUES.items()
-    }
+    muscle = typical((Tissue.MUSCLE,), 3)
+    # Fluid: the real boxes lie in its pools, so its innermost voxels stand for them, not the film between cartilages.
+    erosions = {"marrow": 4, "fat": 2, "fluid": 8}
+    return {name: typical(codes, erosions.get(name, 1)) / muscle for name, codes in TISSUES.items()}
 
 
 def picture_figures(series: Series) -> dict[str, float]:
@@ -298,7 +299,7 @@ def main() -> None:
     for comparison in COMPARISONS:
         print_comparison(comparison, exams)
     if args.sheets:
-        write_sheets(exams[0], args.sheets)
+        write_sheets(exams[-1], args.sheets)
 
 
 def print_comparison(comparison: Comparison, exams: list[PhantomExam]) -> None:
