@@ -34,7 +34,7 @@ class Limits:
     """Decoded pixels of all series taken and kept as alternatives."""
     child_bytes: int = 1536 * MIB
     """Address space of the decoding process above what it has when it starts."""
-    seconds: float = 10.0
+    seconds: float = 20.0
     """One answer of the decoding process, and ``frame_seconds`` more for each frame asked of it. A frame takes some
     milliseconds; a malformed JPEG-LS can keep its decoder busy for ever."""
     frame_seconds: float = 0.1
