@@ -1,17 +1,15 @@
 """What was found in the files: series taken and refused with their reasons, the choice by hand, files skipped."""
 
+from collections.abc import Sequence
 from html import escape
 
-import pandas as pd
 import streamlit as st
 
 from mrnet_core.api.demo import SYNTHETIC_MODEL
-from mrnet_core.domain import Exam, ExamPrediction, Plane, Series
+from mrnet_core.domain import Exam, ExamPrediction, Plane
 from mrnet_core.ui.caveats import caveats
 from mrnet_core.ui.layout import show_notes
 from mrnet_core.ui.session import choose_series, exam_session
-
-_HIDDEN = "hidden"
 
 
 def show_alarms(exam: Exam, prediction: ExamPrediction | None) -> None:
@@ -42,45 +40,23 @@ def show_findings() -> None:
         key="show_identity",
         help="They can hold names typed at the scanner; hidden until you ask, for screens that others see.",
     )
-    rows = [_taken_row(series, identity) for series in exam.series.values()]
-    rows += [
-        {
-            "Plane": "not taken",
-            "Images": refused.slices,
-            "Why": refused.reason,
-            **_identity(refused.description, refused.uid, identity),
-        }
-        for refused in exam.refused
+    names = ("Series", "Series UID") if identity else ()
+    rows = [
+        (one.plane.display_name, str(one.slices), one.reason, one.description, one.uid) for one in exam.series.values()
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=_WIDTHS)
+    rows += [("not taken", str(one.slices), one.reason, one.description, one.uid) for one in exam.refused]
+    _show_table(("Plane", "Images", "Why", *names), [row[: 3 + len(names)] for row in rows])
     _show_choices(exam, identity)
     if exam.skipped:
         st.caption(f"{len(exam.skipped)} of the files could not be used; the exam goes on without them.")
-        st.dataframe(
-            pd.DataFrame([{"File": skipped.position + 1, "Why": skipped.reason} for skipped in exam.skipped]),
-            hide_index=True,
-            width="stretch",
-        )
+        _show_table(("File", "Why"), [(str(one.position + 1), one.reason) for one in exam.skipped])
 
 
-_WIDTHS = {
-    "Plane": st.column_config.TextColumn(width="small"),
-    "Images": st.column_config.NumberColumn(width="small"),
-    "Why": st.column_config.TextColumn(width="large"),
-}
-
-
-def _taken_row(series: Series, identity: bool) -> dict:
-    return {
-        "Plane": series.plane.display_name,
-        "Images": series.slices,
-        "Why": series.reason,
-        **_identity(series.description, series.uid, identity),
-    }
-
-
-def _identity(description: str, uid: str, shown: bool) -> dict[str, str]:
-    return {"Series": description if shown else _HIDDEN, "Series UID": uid if shown else _HIDDEN}
+def _show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose cells wrap, so that a reason can be read whole; every word escaped."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell, quote=False)}</td>' for cell in row)}</tr>" for row in rows)
+    st.html(f'<table class="mr-table mr-found"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
 def _show_choices(exam: Exam, identity: bool) -> None:
