@@ -17,7 +17,7 @@ from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read
 from mrnet_core.datasets.tables import Source, TableFile
 from mrnet_core.domain import InputError, Task
 from mrnet_core.evaluation.provenance import Provenance, today
-from mrnet_core.evaluation.published import PublishedEvidence, recompute
+from mrnet_core.evaluation.published import DIFFERS, PublishedEvidence, recompute
 from mrnet_core.evaluation.readers import Options, ReaderEvidence, evaluate_readers, published_study
 from mrnet_core.evaluation.validation import (
     OperatingView,
@@ -32,14 +32,15 @@ from mrnet_core.evaluation.validation import (
     validate_scores,
 )
 from mrnet_core.report.evidence_json import (
-    READER_FRAMES,
     published_frames,
     published_json,
+    reader_frames,
     readers_json,
     validation_json,
 )
 from mrnet_core.report.evidence_text import published_text, readers_text, validation_text
 from mrnet_core.report.figure_spec import FigureSpec
+from mrnet_core.report.figures_paper import printed_row_figure
 from mrnet_core.report.figures_readers import (
     crossover_figure,
     difference_figure,
@@ -47,17 +48,21 @@ from mrnet_core.report.figures_readers import (
     forest_table3,
     kappa_figure,
     mrmc_figure,
+    reader_figures,
     slope_figure,
 )
-from mrnet_core.report.figures_validation import calibration_figure, roc_figure
+from mrnet_core.report.figures_validation import calibration_figure, readers_corner, roc_figure, validation_figures
 from mrnet_core.report.matplotlib_figures import figure_file
 from mrnet_core.report.plotly_figures import plotly_figure
 from mrnet_core.report.slides import slides
 from mrnet_core.report.tables import (
     auc_frame,
+    auc_words,
     averages_frame,
     calibration_frame,
+    calibration_words,
     comparison_frame,
+    comparison_words,
     crossover_frame,
     kappa_frame,
     model_auc_frame,
@@ -71,6 +76,7 @@ from mrnet_core.report.tables import (
     recomputed_table3,
     records_frame,
     table_csv,
+    validation_frames,
 )
 from mrnet_core.store import MANIFEST, PUBLISHED, Run, resolve_run, write_whole
 
@@ -248,25 +254,6 @@ def _exams(data: LabelledScores) -> str:
     return f"{min(counts)} exams" if len(counts) == 1 else f"{min(counts)} to {max(counts)} exams a task"
 
 
-def reader_frames(evidence: ReaderEvidence) -> dict[str, pd.DataFrame]:
-    """Every table of a reader study by name."""
-    return {name: getattr(evidence, name) for name in READER_FRAMES}
-
-
-def validation_frames(
-    validation: Validation, specificity: float = 0.9, prevalence: float | None = None
-) -> dict[str, pd.DataFrame]:
-    """Every table of a validation by name."""
-    frames = {
-        "auc": auc_frame(validation),
-        "operating": operating_table(validation, specificity),
-        "predictive": predictive_frame(validation, specificity, prevalence),
-        "calibration": calibration_frame(validation),
-        "comparison": comparison_frame(validation),
-    }
-    return {name: frame for name, frame in frames.items() if len(frame)}
-
-
 def write_tables(frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Write each table as ``<name>.csv``.
 
@@ -302,15 +289,16 @@ def published_figures() -> list[FigureSpec]:
     return [spec for spec in specs if spec is not None]
 
 
-def reader_figures(evidence: ReaderEvidence) -> list[FigureSpec]:
-    """Every figure that a reader study allows."""
-    specs: list[FigureSpec | None] = [forest_table2(evidence)]
-    if evidence.table3["mean_difference"].notna().any():
-        tasks = [task for task in Task if task.value in set(evidence.per_reader["task"])]
-        specs += [difference_figure(evidence), forest_table3(evidence)]
-        specs += [slope_figure(evidence, task) for task in tasks]
-    specs += [kappa_figure(evidence), mrmc_figure(evidence), crossover_figure(evidence)]
-    return [spec for spec in specs if spec is not None]
+def paper_figures() -> list[FigureSpec]:
+    """What the page about the paper shows: the misplaced row of Table 2 first, then the paper's figures."""
+    return [printed_row_figure(published()), *published_figures()]
+
+
+def differing_frame(evidence: PublishedEvidence) -> pd.DataFrame:
+    """The printed numbers that the counts do not give, as texts."""
+    frame = records_frame(evidence)
+    frame = frame.loc[frame["status"] == DIFFERS, ["where", "quantity", "printed", "recomputed_text"]]
+    return frame.set_axis(["Where", "Quantity", "Printed", "Recomputed"], axis=1)
 
 
 def reader_view(evidence: ReaderEvidence, task: Task, roles: Sequence[str]) -> dict[str, FigureSpec]:
@@ -326,11 +314,6 @@ def reader_view(evidence: ReaderEvidence, task: Task, roles: Sequence[str]) -> d
         "crossover": crossover_figure(evidence),
     }
     return {name: spec for name, spec in specs.items() if spec is not None}
-
-
-def validation_figures(validation: Validation) -> list[FigureSpec]:
-    """ROC curves and, where there are probabilities, calibration."""
-    return [spec for spec in (roc_figure(validation), calibration_figure(validation)) if spec is not None]
 
 
 def write_figures(specs: Sequence[FigureSpec], folder: Path) -> list[Path]:
@@ -369,13 +352,17 @@ __all__ = [
     "TaskValidation",
     "Validation",
     "auc_frame",
+    "auc_words",
     "averages_frame",
     "calibration_figure",
     "calibration_frame",
+    "calibration_words",
     "comparison_frame",
+    "comparison_words",
     "crossover_figure",
     "crossover_frame",
     "difference_figure",
+    "differing_frame",
     "figure_file",
     "file_readers",
     "file_validation",
@@ -392,6 +379,7 @@ __all__ = [
     "operating_frame",
     "operating_table",
     "operating_view",
+    "paper_figures",
     "plotly_figure",
     "predictive_frame",
     "printed_table2",
@@ -406,6 +394,7 @@ __all__ = [
     "reader_figures",
     "reader_frames",
     "reader_view",
+    "readers_corner",
     "readers_json",
     "readers_text",
     "recomputed_s4",

@@ -17,6 +17,7 @@ READS_COLUMNS = ("reader", "role", "exam", "task", "assisted", "read")
 REFERENCE_COLUMNS = ("exam", "task")
 SCORE_COLUMNS = ("exam", "task", "probability")
 LABEL_COLUMNS = ("exam", "task", "label")
+PERIODS = {"1": 1.0, "2": 2.0, "1.0": 1.0, "2.0": 2.0}
 TASKS = {task.value: task.value for task in Task}
 TASK_WORDS = f"one of {', '.join(Task)}"
 
@@ -152,9 +153,7 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
         reads=spread(table.coded("read", BINARY, "0, 1 or empty (a missing read)", missing=True)),
         truth=truth,
         confidence=spread(table.numbers("confidence", 0, 100, missing=True)) if "confidence" in given else None,
-        period=spread(table.coded("period", {"1": 1.0, "2": 2.0, "1.0": 1.0, "2.0": 2.0}, "1 or 2", missing=True))
-        if "period" in given
-        else None,
+        period=spread(table.coded("period", PERIODS, "1 or 2", missing=True)) if "period" in given else None,
         order=spread(table.numbers("order", 0, 1e9, missing=True)) if "order" in given else None,
         raters=raters,
         model=probabilities,

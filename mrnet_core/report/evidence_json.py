@@ -84,9 +84,14 @@ READER_FRAMES = (
 )
 
 
+def reader_frames(evidence: ReaderEvidence) -> dict[str, pd.DataFrame]:
+    """Every table of a reader study by name."""
+    return {name: getattr(evidence, name) for name in READER_FRAMES}
+
+
 def readers_json(evidence: ReaderEvidence) -> dict[str, Any]:
     """The object that ``evaluate readers --json`` prints."""
-    return {name: records_of(getattr(evidence, name)) for name in READER_FRAMES} | {
+    return {name: records_of(frame) for name, frame in reader_frames(evidence).items()} | {
         "warnings": list(evidence.warnings),
         "notes": list(evidence.notes),
         "absent": dict(evidence.absent),

@@ -193,9 +193,37 @@ def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 def validation_text(validation: Validation, specificity: float, prevalence: float | None) -> str:
     """AUC, operating points and calibration, with the paper's values beside."""
-    lines = [paragraph(note, "! ") for note in validation.notes]
-    areas = auc_frame(validation)
-    rows = [
+    percent = f"{validation.level:.0%}"
+    stated = "stated" if prevalence is not None else "the sample's"
+    lines = [
+        *(paragraph(note, "! ") for note in validation.notes),
+        "AUC (DeLong)",
+        grid(("Task", f"AUC ({percent} CI)", "Pos/neg", "Paper (120 exams)", ""), _auc_rows(validation)),
+        "",
+        "Operating points",
+        grid(
+            ("Rule", "Threshold", "Metric", "x/n", f"Estimate ({percent} CI)", "Paper"),
+            _operating_rows(validation, specificity),
+        ),
+        paragraph(SAME_EXAMS_WARNING, "! "),
+        "",
+        f"Predictive values (prevalence: {stated}) and likelihood ratios",
+        grid(
+            ("Rule", "Prevalence", "PPV", "NPV", "LR+", "LR−"),
+            _predictive_rows(predictive_frame(validation, specificity, prevalence)),
+        ),
+        "",
+        "Calibration",
+        _calibration_text(validation),
+        *_comparison_lines(comparison_frame(validation)),
+        "",
+        validation.source.line(),
+    ]
+    return "\n".join(lines)
+
+
+def _auc_rows(validation: Validation) -> list[tuple]:
+    return [
         (
             task_name(row["task"]),
             interval(row["auc"], row["lower"], row["upper"]),
@@ -203,69 +231,54 @@ def validation_text(validation: Validation, specificity: float, prevalence: floa
             _paper_auc(row["task"]),
             row["note"],
         )
-        for row in areas.to_dict("records")
+        for row in auc_frame(validation).to_dict("records")
     ]
-    percent = f"{validation.level:.0%}"
-    lines += ["AUC (DeLong)", grid(("Task", f"AUC ({percent} CI)", "Pos/neg", "Paper (120 exams)", ""), rows), ""]
+
+
+def _operating_rows(validation: Validation, specificity: float) -> list[tuple]:
     rows = []
     for row in operating_table(validation, specificity).to_dict("records"):
         printed = paper.TABLE2[(Task(row["task"]), Metric(row["metric"]))] if row["rule"] == "threshold 0.5" else None
-        beside = f"{printed[0]} ({printed[1]}, {printed[2]})" if printed else ""
-        estimate = interval(row["estimate"], row["lower"], row["upper"])
         rows.append(
             (
                 f"{task_name(row['task'])}, {row['rule']}",
                 number(row["threshold"], 4),
                 row["metric"],
                 f"{row['x']}/{row['n']}",
-                estimate,
-                beside,
+                interval(row["estimate"], row["lower"], row["upper"]),
+                f"{printed[0]} ({printed[1]}, {printed[2]})" if printed else "",
             )
         )
-    lines += [
-        "Operating points",
-        grid(("Rule", "Threshold", "Metric", "x/n", f"Estimate ({percent} CI)", "Paper"), rows),
-    ]
-    lines += [paragraph(SAME_EXAMS_WARNING, "! "), ""]
-    values = predictive_frame(validation, specificity, prevalence)
-    stated = "stated" if prevalence is not None else "the sample's"
-    rows = [
+    return rows
+
+
+def _predictive_rows(values: pd.DataFrame) -> list[tuple]:
+    return [
         (
             f"{task_name(row['task'])}, {row['rule']}",
             number(row["prevalence"]),
-            *(interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"]) for name in ("ppv", "npv")),
             *(
-                interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], 2)
-                for name in ("lr_positive", "lr_negative")
+                interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], digits)
+                for name, digits in (("ppv", 3), ("npv", 3), ("lr_positive", 2), ("lr_negative", 2))
             ),
         )
         for row in values.to_dict("records")
     ]
-    lines += [
-        f"Predictive values (prevalence: {stated}) and likelihood ratios",
-        grid(("Rule", "Prevalence", "PPV", "NPV", "LR+", "LR−"), rows),
-        "",
+
+
+def _comparison_lines(comparison: pd.DataFrame) -> list[str]:
+    rows = [
+        (
+            task_name(row["task"]),
+            number(row["auc1"]),
+            number(row["auc2"]),
+            interval(row["difference"], row["lower"], row["upper"]),
+            p_text(row["p_two_sided"]),
+        )
+        for row in comparison.to_dict("records")
     ]
-    lines += ["Calibration", _calibration_text(validation)]
-    comparison = comparison_frame(validation)
-    if len(comparison):
-        rows = [
-            (
-                task_name(row["task"]),
-                number(row["auc1"]),
-                number(row["auc2"]),
-                interval(row["difference"], row["lower"], row["upper"]),
-                p_text(row["p_two_sided"]),
-            )
-            for row in comparison.to_dict("records")
-        ]
-        lines += [
-            "",
-            "Two models on the same exams (paired DeLong)",
-            grid(("Task", "First", "Second", "Difference", "p"), rows),
-        ]
-    lines += ["", validation.source.line()]
-    return "\n".join(lines)
+    title = "Two models on the same exams (paired DeLong)"
+    return ["", title, grid(("Task", "First", "Second", "Difference", "p"), rows)] if rows else []
 
 
 def _calibration_text(validation: Validation) -> str:

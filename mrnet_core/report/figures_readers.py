@@ -295,6 +295,17 @@ def crossover_figure(evidence: ReaderEvidence) -> FigureSpec | None:
     )
 
 
+def reader_figures(evidence: ReaderEvidence) -> list[FigureSpec]:
+    """Every figure that a reader study allows."""
+    specs: list[FigureSpec | None] = [forest_table2(evidence)]
+    if evidence.table3["mean_difference"].notna().any():
+        tasks = [task for task in Task if task.value in set(evidence.per_reader["task"])]
+        specs += [difference_figure(evidence), forest_table3(evidence)]
+        specs += [slope_figure(evidence, task) for task in tasks]
+    specs += [kappa_figure(evidence), mrmc_figure(evidence), crossover_figure(evidence)]
+    return [spec for spec in specs if spec is not None]
+
+
 def _row_layer(name: str, role: str, frame: pd.DataFrame, value: str, bounds: tuple[str, str], offset: float) -> Layer:
     marks = tuple(
         Mark(

@@ -1,6 +1,7 @@
 """Figures of a validation as specifications: ROC panels with readers, and calibration curves."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,6 +65,17 @@ def roc_figure(
         f"AUC with {validation.level:.0%} DeLong intervals.{readers}{_shortcut_words(validation)}",
         validation.source,
     )
+
+
+def readers_corner(spec: FigureSpec) -> FigureSpec:
+    """The same ROC panels drawn large around the readers: one square part of the axes, the same in every panel."""
+    places = [mark for _, _, layer in spec.layers() if layer.role.startswith("reader") for mark in layer.marks]
+    if not places:
+        return spec
+    side = max(max(mark.x for mark in places), 1 - min(mark.y for mark in places)) + 0.04
+    x, y = replace(FALSE_POSITIVE_AXIS, high=side), replace(SENSITIVITY_AXIS, low=1.02 - (side + 0.02))
+    caption = f"{spec.caption} Part of the ROC square: the axes do not run from 0 to 1."
+    return replace(spec, panels=tuple(replace(panel, x=x, y=y) for panel in spec.panels), caption=caption)
 
 
 def _shortcut_words(validation: Validation) -> str:
@@ -256,3 +268,8 @@ def calibration_figure(validation: Validation, tasks: Iterable[Task] | None = No
         "Exams in bins of predicted probability, with Wilson 95% intervals; the dotted line is perfect calibration.",
         validation.source,
     )
+
+
+def validation_figures(validation: Validation) -> list[FigureSpec]:
+    """ROC curves and, where there are probabilities, calibration."""
+    return [spec for spec in (roc_figure(validation), calibration_figure(validation)) if spec is not None]

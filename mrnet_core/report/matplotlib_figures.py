@@ -6,6 +6,7 @@ from typing import Literal
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer
 from mrnet_core.report.palette import GROUNDS, Ground, Look, Theme, look_of
@@ -94,9 +95,13 @@ def _draw(ax: Axes, layer: Layer, look: Look, gid: str) -> None:
     if any(mark.low is not None for mark in layer.marks):
         centres = x if layer.interval == "x" else y
         spread = [
-            [0.0 if mark.low is None else centre - mark.low for mark, centre in zip(layer.marks, centres, strict=True)],
+            # An interval that ends at its estimate may end a rounding error inside it: matplotlib refuses lengths below 0.
             [
-                0.0 if mark.high is None else mark.high - centre
+                0.0 if mark.low is None else max(0.0, centre - mark.low)
+                for mark, centre in zip(layer.marks, centres, strict=True)
+            ],
+            [
+                0.0 if mark.high is None else max(0.0, mark.high - centre)
                 for mark, centre in zip(layer.marks, centres, strict=True)
             ],
         ]
@@ -126,6 +131,7 @@ def _axis(ax: Axes, axis: Axis, name: Literal["x", "y"], ground: Ground, size: f
     if axis.ticks:
         getattr(ax, f"set_{name}ticks")([place for place, _ in axis.ticks], [word for _, word in axis.ticks])
     else:
+        getattr(ax, f"{name}axis").set_major_locator(MaxNLocator(5))
         getattr(ax, f"set_{name}label")(axis.title, fontsize=size, color=ground.text)
         ax.grid(axis=name, color=ground.grid, linewidth=0.8)
     ax.set_axisbelow(True)

@@ -13,6 +13,7 @@ from mrnet_core.evaluation.validation import (
     OperatingView,
     Validation,
     index_at_specificity,
+    operating_table,
     operating_view,
 )
 
@@ -221,6 +222,55 @@ def predictive_frame(validation: Validation, specificity: float = 0.9, prevalenc
     return pd.DataFrame(rows)
 
 
+def auc_words(validation: Validation) -> pd.DataFrame:
+    """AUC with its interval as texts; the shortcut's beside it for a synthetic model, the paper's for any other."""
+    rows = []
+    for task, entry in validation.tasks.items():
+        area = entry.area
+        cells = {"Task": task.display_name, "AUC (95% CI)": interval(area.estimate, area.lower, area.upper)}
+        if validation.shortcut:
+            cells["Shortcut's AUC"] = number(validation.shortcut.get(task))
+        cells |= {"Positive exams": area.n_pos, "Negative exams": area.n_neg}
+        if validation.probabilities:
+            estimate, lower, upper = paper.AUC[task]
+            cells["The paper's, on its own 120 exams"] = f"{estimate} ({lower}, {upper})"
+        rows.append(cells | ({"Note": area.note} if area.note else {}))
+    return pd.DataFrame(rows).fillna("")
+
+
+def calibration_words(validation: Validation) -> pd.DataFrame:
+    """Brier score, slope, intercept and calibration in the large with intervals, as texts."""
+    names = {
+        "brier": "Brier score",
+        "slope": "Slope (1)",
+        "intercept": "Intercept (0)",
+        "in_the_large": "In the large (0)",
+    }
+    rows = [
+        {"Task": task_name(row["task"])}
+        | {name: interval(row[key], row[f"{key}_lower"], row[f"{key}_upper"]) for key, name in names.items()}
+        | {"Note": row["note"]}
+        for row in calibration_frame(validation).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def comparison_words(validation: Validation) -> pd.DataFrame:
+    """Two models on the same exams, as texts."""
+    rows = [
+        {
+            "Task": task_name(row["task"]),
+            "First model": number(row["auc1"]),
+            "Second model": number(row["auc2"]),
+            "Difference (95% CI)": interval(row["difference"], row["lower"], row["upper"]),
+            "p": p_text(row["p_two_sided"]),
+            "Note": row["note"],
+        }
+        for row in comparison_frame(validation).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
 def operating_frame(view: OperatingView) -> pd.DataFrame:
     """All rates of one operating point with counts and intervals, as texts."""
     rows = [
@@ -326,6 +376,20 @@ def crossover_frame(evidence: ReaderEvidence) -> pd.DataFrame:
         for row in evidence.crossover.to_dict("records")
     ]
     return pd.DataFrame(rows, columns=["Task", "Metric", "Effect", "Estimate (95% CI)", "p"])
+
+
+def validation_frames(
+    validation: Validation, specificity: float = 0.9, prevalence: float | None = None
+) -> dict[str, pd.DataFrame]:
+    """Every table of a validation by name."""
+    frames = {
+        "auc": auc_frame(validation),
+        "operating": operating_table(validation, specificity),
+        "predictive": predictive_frame(validation, specificity, prevalence),
+        "calibration": calibration_frame(validation),
+        "comparison": comparison_frame(validation),
+    }
+    return {name: frame for name, frame in frames.items() if len(frame)}
 
 
 def table_csv(frame: pd.DataFrame) -> bytes:
