@@ -10,5 +10,10 @@ PAGES = {
         st.Page("pages/home.py", title="Start", default=True),
         st.Page("pages/exam.py", title="Exam", url_path="exam"),
     ],
+    "Evidence": [
+        st.Page("pages/validation.py", title="Validation", url_path="validation"),
+        st.Page("pages/readers.py", title="Readers", url_path="readers"),
+        st.Page("pages/paper.py", title="The paper", url_path="paper"),
+    ],
 }
 st.navigation(PAGES, position="top").run()

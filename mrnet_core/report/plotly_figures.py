@@ -10,6 +10,9 @@ FONT = {False: 14, True: 26}
 """Points, on a page and in a hall."""
 CLICKABLE = 11
 """Size of the unseen markers of a line that can be clicked."""
+UNSEEN = "rgba(0, 0, 0, 0)"
+DASHES = {"solid": "solid", "dash": "6px,4px", "dot": "dot"}
+"""Short dashes, so that a short line between two reads of a reader shows that it is dashed."""
 
 
 def plotly_figure(spec: FigureSpec, *, theme: Theme = "light", large: bool = False) -> go.Figure:
@@ -103,16 +106,16 @@ def _trace(layer: Layer, look: Look, scale: float) -> go.Scatter:
         customdata=keys,
         hovertemplate="%{text}<extra></extra>" if layer.role not in ("guide", "pair") else None,
         hoverinfo="skip" if layer.role in ("guide", "pair") else None,
-        line={"color": look.colour, "width": look.width * scale, "dash": look.dash},
+        line={"color": look.colour, "width": look.width * scale, "dash": DASHES[look.dash]},
         marker={
             "symbol": look.plotly_symbol if look.filled else f"{look.plotly_symbol}-open",
-            "color": look.colour,
+            "color": look.colour if seen else UNSEEN,
             "size": (look.size if seen else CLICKABLE) * scale,
-            "opacity": 1.0 if seen else 0.0,
-            "line": {"color": look.colour, "width": 2.2 * scale if not look.filled else 0.6},
+            "line": {"color": look.colour, "width": 0 if not seen else 2.2 * scale if not look.filled else 0.6},
         },
-        selected={"marker": {"opacity": 1.0 if seen else 0.0}},
-        unselected={"marker": {"opacity": 1.0 if seen else 0.0}},
+        # A click selects a point; the others must not fade for it.
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
         cliponaxis=False,
         connectgaps=False,
     )
