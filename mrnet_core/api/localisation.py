@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mrnet_core.api.run_view import GRADES
 from mrnet_core.domain import DatasetError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor, run_series
 from mrnet_core.evaluation.localisation import CALLED, POINTING_PIXELS, Case, Lesion, build_case, grade
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.store import Run, write_manifest, write_whole
 
-GRADES = "scores/localisation.json"
-"""Where a RUN keeps its heatmap grades."""
 UNTRAINED_SEED = 20181
 """Of the untrained networks that the trained ones are held against."""
 NOTE = (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from mrnet_core import __version__
+from mrnet_core.api.run_view import DATA_NOTE
 from mrnet_core.config import CONFIG, TrainConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
@@ -38,8 +39,6 @@ from mrnet_core.training.sweep import (
 )
 
 STACKINGS = ("training", "out-of-fold")
-DATA_NOTE = "checkpoints/data.txt"
-"""Where the data folder's place is kept: it belongs to this machine, so it is no part of the RUN that is passed on."""
 FOLD_SEED = 1
 
 

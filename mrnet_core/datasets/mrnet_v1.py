@@ -79,8 +79,8 @@ class MRNetFolder:
 
     @property
     def synthetic(self) -> bool:
-        """True for a phantom cohort: only those carry ``exams.csv``, lesions or cell labels beside the series."""
-        return any((self.root / name).exists() for name in ("exams.csv", "lesions.jsonl", "cells"))
+        """True for a phantom cohort."""
+        return is_synthetic_folder(self.root)
 
     @property
     def has_cells(self) -> bool:
@@ -154,6 +154,11 @@ class MRNetFolder:
         if cells.shape != (*shape, 7, 7):
             raise DatasetError(f"{path} holds {cells.shape}; its series and channels call for {(*shape, 7, 7)}")
         return cells
+
+
+def is_synthetic_folder(root: Path) -> bool:
+    """True for a phantom cohort: only those carry ``exams.csv``, lesions or cell labels beside the series."""
+    return any((root / name).exists() for name in ("exams.csv", "lesions.jsonl", "cells"))
 
 
 def read_labels(path: Path) -> dict[str, int]:

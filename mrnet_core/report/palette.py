@@ -46,7 +46,7 @@ class Look:
 
 def look_of(role: str, theme: Theme = "light") -> Look:
     """How to draw a role: ``model``, ``model.marked``, ``guide``, ``pair``, ``readerK.unassisted``, ``macro.assisted``,
-    ``series0`` …
+    ``series0``, ``plane0``, ``plane0.training``, ``grade.trained`` …
 
     Raises
     ------
@@ -60,6 +60,13 @@ def look_of(role: str, theme: Theme = "light") -> Look:
         shape = SHAPES[min(k, len(SHAPES) - 1)]
         colour = pairs[k % len(pairs)][condition != "unassisted"]
         return Look(colour, *shape, filled=condition != "unassisted", size=10.0, width=1.7)
+    if role.startswith("plane"):
+        name, _, what = role.partition(".")
+        k = int(name.lstrip("plane"))
+        colour, shape = (pairs[0][0], pairs[1][1], pairs[0][1])[k % 3], SHAPES[k % len(SHAPES)]
+        if what == "training":
+            return Look(colour, *shape, filled=False, size=9.0, width=1.3, dash="dot")
+        return Look(colour, *shape, size=11.0, width=2.2)
     plain = {
         "model": Look(ground.text, width=2.4, size=8.0),
         "model.marked": Look(ground.text, "star", "*", size=19.0),
@@ -72,6 +79,10 @@ def look_of(role: str, theme: Theme = "light") -> Look:
         "difference": Look(pairs[0][1], "circle", "o", size=10.0, width=2.4),
         "difference.other": Look(pairs[0][0], "diamond", "D", filled=False, size=10.0, width=2.4),
         "difference.third": Look(pairs[1][1], "square", "s", size=9.0, width=2.4),
+        "grade.trained": Look(pairs[0][1], "circle", "o", size=10.0, width=2.2),
+        "grade.untrained": Look(pairs[0][0], "diamond", "D", filled=False, size=10.0),
+        "grade.prior": Look(pairs[1][1], "square", "s", filled=False, size=9.0),
+        "grade.chance": Look(ground.muted, "x", "X", size=9.0),
         "mean": Look(ground.text, "cross", "P", size=13.0, width=4.0),
     }
     return plain[role]

@@ -1,0 +1,178 @@
+"""Tables of a training run for people, and the exact frames that are handed out as CSV."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mrnet_core.domain import Plane, Task
+from mrnet_core.evaluation.validation import Validation
+from mrnet_core.report.tables import interval, number, task_name
+from mrnet_core.training.history import COLLAPSED
+
+KEY = ["plane", "task", "seed"]
+
+
+def network_summary(epochs: pd.DataFrame) -> pd.DataFrame:
+    """One exact row a network and seed, in the order of ``epochs``: its chosen epoch's figures, median speed, seconds.
+
+    The speed is that of the epochs that trained the whole network, or of epoch 0 where there is no other.
+    """
+    rows = []
+    for key, run in epochs.groupby(KEY, sort=False):
+        chosen = run[run["chosen"]].iloc[-1] if run["chosen"].any() else run.iloc[-1]
+        trained = run[run["epoch"] > 0]
+        speed = (trained if len(trained) else run)["exams_per_second"].median()
+        rows.append(
+            (
+                *key,
+                *(int(run["epoch"].max()), int(chosen["epoch"])),
+                *(chosen[name] for name in ("train_loss", "tuning_loss", "tuning_auc", "logit_sd")),
+                *(speed, float(run["seconds"].sum())),
+            )
+        )
+    columns = [*KEY, "last_epoch", "chosen_epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd"]
+    return pd.DataFrame(rows, columns=[*columns, "exams_per_second", "seconds"])
+
+
+def networks_frame(summary: pd.DataFrame, kept: dict[str, int]) -> pd.DataFrame:
+    """``network_summary`` as texts; ``kept``: the seed whose weights are in the model, by ``plane_task``."""
+    rows = []
+    for row in summary.to_dict("records"):
+        spread = number(row["logit_sd"], 2) + (" constant" if is_constant(row["logit_sd"]) else "")
+        cells = {
+            "Task": task_name(row["task"]),
+            "Plane": Plane(row["plane"]).display_name,
+            "Seed": row["seed"],
+            "Epochs": row["last_epoch"],
+            "Chosen": row["chosen_epoch"],
+            "Tuning loss": number(row["tuning_loss"]),
+            "Tuning AUC": number(row["tuning_auc"]),
+            "SD of the logit": spread,
+            "Exams a second": number(row["exams_per_second"], 1),
+            "Seconds": number(row["seconds"], 0),
+        }
+        if kept:
+            cells["In the model"] = "yes" if kept.get(f"{row['plane']}_{row['task']}") == row["seed"] else "no"
+        rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def is_constant(spread: float | None) -> bool:
+    """True where the spread of a network's logit says that it gives every exam the same answer."""
+    return spread is not None and not pd.isna(spread) and spread < COLLAPSED
+
+
+def constant_words(summary: pd.DataFrame) -> list[str]:
+    """One sentence for each network that is constant at its chosen epoch."""
+    return [
+        f"The network {row['plane']} {row['task']}, seed {row['seed']}, is constant: over the tuning exams its logit "
+        f"varies by {number(row['logit_sd'])} (SD), below {COLLAPSED}. It says nothing."
+        for row in summary.to_dict("records")
+        if is_constant(row["logit_sd"])
+    ]
+
+
+def coefficients_frame(coefficients: Sequence[dict]) -> pd.DataFrame:
+    """Every regression, exact: one row each set of planes, task and way of fitting."""
+    rows = [
+        {
+            "fitted_on": record["source"],
+            "task": record["task"],
+            "planes": " + ".join(record["planes"]),
+            "intercept": record["intercept"],
+            **{plane.value: record["coefficients"].get(plane.value) for plane in Plane},
+            "n": record["n"],
+        }
+        for record in coefficients
+    ]
+    return pd.DataFrame(rows)
+
+
+def coefficients_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """``coefficients_frame`` as texts."""
+    if frame.empty:
+        return frame
+    shown = frame.assign(task=frame["task"].map(task_name))
+    for name in ("intercept", *(plane.value for plane in Plane)):
+        shown[name] = [number(value, 2) for value in frame[name]]
+    names = {"fitted_on": "Fitted on", "n": "Exams"} | {name: name.capitalize() for name in shown}
+    return shown.rename(columns=names | {"fitted_on": "Fitted on", "n": "Exams"})
+
+
+def networks_auc_text(aucs: pd.DataFrame) -> pd.DataFrame:
+    """AUC of each network and of both ensembles as texts: a row each, a column for tuning and validation exams."""
+    rows: dict[tuple[str, str], dict] = {}
+    for row in aucs.to_dict("records"):
+        name = row["model"][:1].upper() + row["model"][1:]
+        cells = rows.setdefault((row["task"], name), {"Task": task_name(row["task"]), "Model": name})
+        cells[f"{row['split'].capitalize()} AUC"] = number(row["auc"])
+        cells[f"{row['split'].capitalize()} +/−"] = f"{row['n_pos']}/{row['n_neg']}"
+    return pd.DataFrame(list(rows.values()))
+
+
+def validation_auc_text(validation: Validation) -> pd.DataFrame:
+    """AUC on the validation exams with its interval, the shortcut's beside it where there is one, as texts."""
+    rows = []
+    for task, entry in validation.tasks.items():
+        cells = {
+            "Task": task.display_name,
+            "AUC (95% CI)": interval(entry.area.estimate, entry.area.lower, entry.area.upper),
+        }
+        if validation.shortcut:
+            cells["Shortcut's AUC"] = number(validation.shortcut.get(task))
+        rows.append(cells | {"Positive": entry.n_pos, "Negative": entry.n_neg})
+    return pd.DataFrame(rows)
+
+
+def trunk_frame(figures: Mapping[str, float | None]) -> pd.DataFrame:
+    """AUCs of the trunk's read-outs on tuning slices, as texts."""
+    return pd.DataFrame([{"What": name, "AUC": number(value)} for name, value in figures.items()])
+
+
+def grades_frame(grades: pd.DataFrame, task: Task | None, by: str) -> pd.DataFrame:
+    """Heatmap grades of one grouping as texts, the untrained network beside the trained one."""
+    chosen = grades[grades["by"] == by]
+    if task is not None:
+        chosen = chosen[chosen["task"] == task.value]
+    plain = {
+        (row["plane"], row["task"], row["group"]): row
+        for row in chosen[chosen["network"] == "untrained"].to_dict("records")
+    }
+    rows = []
+    for row in chosen[chosen["network"] == "trained"].to_dict("records"):
+        other = plain.get((row["plane"], row["task"], row["group"]), {})
+        cells = {"Task": task_name(row["task"]), "Plane": Plane(row["plane"]).display_name}
+        if by != "all":
+            cells["Lesions"] = row["group"]
+        rows.append(
+            cells
+            | {
+                "Exams": row["n"],
+                "Not in plane": row["not_visible"],
+                "Pointing game (95% CI)": _interval(row, "pointing"),
+                "untrained": number(other.get("pointing")),
+                "prior": number(row["pointing_prior"]),
+                "chance": number(row["pointing_chance"]),
+                "Right slice (95% CI)": _interval(row, "right_slice"),
+                "untrained ": number(other.get("right_slice")),
+                "chance ": number(row["right_slice_chance"]),
+                "Energy inside": number(row["energy"]),
+                "untrained  ": number(other.get("energy")),
+                "chance  ": number(row["energy_chance"]),
+                "Gain over chance (95% CI)": _interval(row, "energy_gain"),
+                "Called, looked elsewhere": _elsewhere(row),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _interval(row: dict, name: str) -> str:
+    return interval(*(_float(row[key]) for key in (name, f"{name}_lower", f"{name}_upper")))
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _elsewhere(row: dict) -> str:
+    return f"{int(row['called_elsewhere_x'])} of {int(row['called'])}"
