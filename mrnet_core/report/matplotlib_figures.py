@@ -95,7 +95,7 @@ def _draw(ax: Axes, layer: Layer, look: Look, gid: str) -> None:
     if any(mark.low is not None for mark in layer.marks):
         centres = x if layer.interval == "x" else y
         spread = [
-            # An interval that ends at its estimate may end a rounding error inside it: matplotlib refuses lengths below 0.
+            # An interval may end a rounding error inside its estimate: matplotlib refuses lengths below 0.
             [
                 0.0 if mark.low is None else max(0.0, centre - mark.low)
                 for mark, centre in zip(layer.marks, centres, strict=True)
