@@ -13,6 +13,8 @@ from mrnet_core.domain import InputError, Plane, Task
 
 CONFIG = "config.json"
 """File of a RUN that holds what it was asked to do."""
+DATA_NOTE = "checkpoints/data.txt"
+"""Where the data folder's place is kept: it belongs to this machine, so it is no part of the RUN that is passed on."""
 PRECISIONS = ("auto", "float32", "bfloat16")
 INITIALISATIONS = ("imagenet", "random", "cells")
 SCHEDULES = ("constant", "cosine")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from mrnet_core.config import CONFIG, TrainConfig
+from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.datasets.mrnet_v1 import is_synthetic_folder
 from mrnet_core.domain import ArtifactError, Plane, Task
 from mrnet_core.evaluation.provenance import Provenance, today
@@ -34,8 +34,6 @@ from mrnet_core.report.tables_training import (
 from mrnet_core.store import CHECKPOINTS, MANIFEST, MODEL_VARIABLE, REBUILD, Run, resolve_run
 from mrnet_core.training import history
 
-DATA_NOTE = f"{CHECKPOINTS}/data.txt"
-"""Where the data folder's place is kept: it belongs to this machine, so it is no part of the RUN that is passed on."""
 GRADES = "scores/localisation.json"
 """Where a RUN keeps its heatmap grades."""
 VALIDATION_SCORES = "scores/validation_scores.csv"

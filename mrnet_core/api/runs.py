@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from mrnet_core import __version__
-from mrnet_core.api.run_view import DATA_NOTE
-from mrnet_core.config import CONFIG, TrainConfig
+from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
