@@ -14,6 +14,7 @@ PAGES = {
         st.Page("pages/validation.py", title="Validation", url_path="validation"),
         st.Page("pages/readers.py", title="Readers", url_path="readers"),
         st.Page("pages/paper.py", title="The paper", url_path="paper"),
+        st.Page("pages/training.py", title="Training", url_path="training"),
     ],
 }
 st.navigation(PAGES, position="top").run()
