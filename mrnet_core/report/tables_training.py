@@ -130,49 +130,52 @@ def trunk_frame(figures: Mapping[str, float | None]) -> pd.DataFrame:
 
 
 def grades_frame(grades: pd.DataFrame, task: Task | None, by: str) -> pd.DataFrame:
-    """Heatmap grades of one grouping as texts, the untrained network beside the trained one."""
+    """Heatmap grades of one grouping as texts: a row each network, group and measure, with its yardsticks.
+
+    ``task``: of which the groups are; None for all tasks.
+    """
     chosen = grades[grades["by"] == by]
     if task is not None:
         chosen = chosen[chosen["task"] == task.value]
-    plain = {
-        (row["plane"], row["task"], row["group"]): row
-        for row in chosen[chosen["network"] == "untrained"].to_dict("records")
-    }
+    order = {word.value: place for words in (Plane, Task) for place, word in enumerate(words)}
+    chosen = chosen.sort_values(["task", "plane"], key=lambda column: column.map(order), kind="stable")
+    others = {_key(row): row for row in chosen[chosen["network"] == "untrained"].to_dict("records")}
     rows = []
     for row in chosen[chosen["network"] == "trained"].to_dict("records"):
-        other = plain.get((row["plane"], row["task"], row["group"]), {})
-        cells = {"Task": task_name(row["task"]), "Plane": Plane(row["plane"]).display_name}
+        first = {"Task": task_name(row["task"]), "Plane": Plane(row["plane"]).display_name}
         if by != "all":
-            cells["Lesions"] = row["group"]
-        rows.append(
-            cells
-            | {
-                "Exams": row["n"],
-                "Not in plane": row["not_visible"],
-                "Pointing game (95% CI)": _interval(row, "pointing"),
-                "untrained": number(other.get("pointing")),
-                "prior": number(row["pointing_prior"]),
-                "chance": number(row["pointing_chance"]),
-                "Right slice (95% CI)": _interval(row, "right_slice"),
-                "untrained ": number(other.get("right_slice")),
-                "chance ": number(row["right_slice_chance"]),
-                "Energy inside": number(row["energy"]),
-                "untrained  ": number(other.get("energy")),
-                "chance  ": number(row["energy_chance"]),
-                "Gain over chance (95% CI)": _interval(row, "energy_gain"),
-                "Called, looked elsewhere": _elsewhere(row),
-            }
-        )
+            first["Lesions"] = row["group"]
+        hidden = f" (+ {row['not_visible']} not visible in this plane)" if row["not_visible"] else ""
+        first["Exams"] = f"{row['n']}{hidden}"
+        rows += [first | cells for cells in _measures(row, others.get(_key(row), {}))]
     return pd.DataFrame(rows)
 
 
+def _key(row: dict) -> tuple[str, str, str]:
+    return row["plane"], row["task"], row["group"]
+
+
+def _measures(row: dict, other: dict) -> list[dict[str, str]]:
+    """The three measures of one record, as cells."""
+    elsewhere = f"called in {int(row['called'])}; in {int(row['called_elsewhere_x'])} of them the hot spot missed"
+    table = (
+        ("Pointing game", "pointing", _interval(row, "pointing"), row["pointing_prior"], elsewhere),
+        ("Right slice", "right_slice", _interval(row, "right_slice"), None, ""),
+        ("Energy inside", "energy", number(row["energy"]), None, f"gain over chance {_interval(row, 'energy_gain')}"),
+    )
+    return [
+        {
+            "Measure": name,
+            "Trained (95% CI)": trained,
+            "Untrained": number(other.get(key)),
+            "Prior": number(prior) if prior is not None else "",
+            "Chance": number(row[f"{key}_chance"]),
+            "Note": note,
+        }
+        for name, key, trained, prior, note in table
+    ]
+
+
 def _interval(row: dict, name: str) -> str:
-    return interval(*(_float(row[key]) for key in (name, f"{name}_lower", f"{name}_upper")))
-
-
-def _float(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _elsewhere(row: dict) -> str:
-    return f"{int(row['called_elsewhere_x'])} of {int(row['called'])}"
+    values = (row[key] for key in (name, f"{name}_lower", f"{name}_upper"))
+    return interval(*(float("nan") if value is None else float(value) for value in values))

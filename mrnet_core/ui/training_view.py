@@ -141,7 +141,7 @@ def show_scores(view: RunView) -> None:
         st.caption(words)
         text, exact = run_view.validation_auc_text(validation), evidence.auc_frame(validation)
         show_table(text, "auc", csv=exact, alt="AUC by task")
-        st.html(f'<a href="validation?source=model" target="_self">{MORE_SCORES}</a>')
+        st.html(f'<a class="mr-link" href="validation?source=model" target="_self">{MORE_SCORES}</a>')
     elif not view.has_scores:
         st.info("This model brings no scores of validation exams.")
     if len(view.aucs):
@@ -178,5 +178,4 @@ def show_heatmaps(view: RunView) -> None:
     if spec is not None:
         show_figure(spec)
     frame = run_view.grades_frame(view.grades, None if by == "all" else task, by)
-    st.html(html_table(frame, caption="Heatmap grades"))
-    download_csv(view.grades, "heatmap-grades")
+    show_table(frame, "heatmap-grades", csv=view.grades, alt="Heatmap grades")
