@@ -41,7 +41,7 @@ CURVES = {
         "Loss by epoch",
         "Weighted cross-entropy",
         "tuning_loss",
-        f"Joined: tuning exams; dotted: training exams. {CHOSEN_WORDS}",
+        f"Tuning exams; dotted or open: training exams. {CHOSEN_WORDS}",
         training="train_loss",
     ),
     "auc": Curve(
@@ -90,7 +90,7 @@ def curve_figure(epochs: pd.DataFrame, curve: Curve, source: Provenance) -> Figu
     alt = f"{curve.title}. At the chosen epoch: " + "; ".join(
         f"{_name(row)} {number(row[curve.key])} (epoch {row['epoch']})" for row in chosen.to_dict("records")
     )
-    only = f" Only epoch {int(known['epoch'].iloc[0])} so far." if single else ""
+    only = f" There is one epoch only, number {int(known['epoch'].iloc[0])}." if single else ""
     return FigureSpec(curve.id, curve.title, panels, alt + ".", curve.caption + only, source, chart="line")
 
 
@@ -110,7 +110,7 @@ def _layers(rows: pd.DataFrame, curve: Curve, x: Axis, single: bool) -> tuple[La
             marked.append(Layer("Chosen epoch", "points", f"plane{place}.chosen", marks))
     order = sorted(layers, key=lambda layer: layer.role)
     guide = [_guide(curve.guide, x)] if curve.guide else []
-    return (*guide, *training, *order, *marked)
+    return (*order, *training, *guide, *marked)
 
 
 def _mark(record: dict, key: str, place: int, single: bool, which: str) -> Mark:
@@ -207,6 +207,14 @@ def regression_words(coefficients: Sequence[dict], stacking: str) -> str:
         for record in coefficients
         if len(record["planes"]) == most and record["source"] == stacking
     }
-    here = ", ".join(f"{plane} for {task.display_name}" for task, plane in found.items())
-    paper = ", ".join(f"{plane} for {task.display_name}" for task, plane in MOST_BENEFICIAL.items())
+    here, paper = (
+        ", ".join(f"{plane} for {_in_a_sentence(task)}" for task, plane in planes.items())
+        for planes in (found, MOST_BENEFICIAL)
+    )
     return f"Largest coefficient in this run: {here or 'none'}. In the paper: {paper} (Methods)."
+
+
+def _in_a_sentence(task: Task) -> str:
+    """The task's name with a small letter, unless it begins with an abbreviation."""
+    name = task.display_name
+    return name if name[:2].isupper() else name.lower()

@@ -127,7 +127,8 @@ def _show_trunk(view: RunView) -> None:
     st.caption(f"{steps} steps on dense labels of synthetic knees, {seconds:.0f} s. AUC on tuning slices at the end:")
     frame = run_view.trunk_frame(figures)
     if len(frame):
-        show_table(frame, "trunk", alt="AUC of the trunk's read-outs on tuning slices")
+        with st.columns(2)[0]:
+            show_table(frame, "trunk", alt="AUC of the trunk's read-outs on tuning slices")
 
 
 def show_scores(view: RunView) -> None:

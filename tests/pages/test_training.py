@@ -1,0 +1,141 @@
+"""The training page: a finished run, one that still trains, one without histories, and damaged ones."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mrnet_core.domain import Plane, Task
+from mrnet_core.store import write_manifest
+from mrnet_core.ui.text import RESEARCH_NOTICE
+from tests.training_runs import begin_run, finish_run
+
+PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "training.py")
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    """Opens the page on a run."""
+    st.cache_data.clear()
+
+    def open_(run: Path, **address) -> AppTest:
+        monkeypatch.setenv("MRNET_MODEL", str(run))
+        page = AppTest.from_file(PAGE, default_timeout=60)
+        for name, value in address.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception
+        assert RESEARCH_NOTICE in html(page)
+        return page
+
+    return open_
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html") if "<style>" not in element.proto.body)
+
+
+def charts(page: AppTest) -> list:
+    return [element.proto for element in page.get("plotly_chart")]
+
+
+def texts(page: AppTest) -> str:
+    """Captions and markdown as they were meant, without the escapes."""
+    return "\n".join(element.value for element in (*page.caption, *page.markdown)).replace("\\", "")
+
+
+def test_a_finished_run_shows_its_card_curves_scores_regressions_and_grades(open_page, tmp_path):
+    page = open_page(finish_run(begin_run(tmp_path / "run")))
+    words = html(page)
+    assert ">synthetic</span> Trained and tested on synthetic knees" in words
+    for fact in ("paper knees", "a GPU of the tests", "1.5 h", "0123456789ab", "Epochs: 5 (paper: 50)."):
+        assert fact in words, fact
+    assert len(charts(page)) == 5
+    assert "The network coronal meniscus is constant." in words
+    assert "0.00 constant" in words
+    assert words.count("constant</td>") == 1
+    assert "<td>0.625</td>" in words  # the shortcut's AUC, beside the ensemble's
+    assert (
+        "Largest coefficient in this run: axial for abnormality, coronal for ACL tear, axial for meniscal tear. In the "
+        "paper: axial for abnormality, coronal for ACL tear, axial for meniscal tear"
+    ) in texts(page)
+    assert "0.625 (0.525, 0.725)" in words  # the pointing game
+    assert "in 2 of them the hot spot missed" in words
+    assert "It does not tell that the answer is right" in words
+
+
+def test_every_chart_has_an_alternative_text_and_a_provenance_that_says_synthetic(open_page, tmp_path):
+    page = open_page(finish_run(begin_run(tmp_path / "run")))
+    alts = [chart.alt for chart in charts(page)]
+    assert all(len(alt) > 40 for alt in alts), alts
+    provenance = [line for line in texts(page).splitlines() if line.startswith("Source: ")]
+    assert len(provenance) == len(alts)
+    assert all(line.startswith("Source: synthetic exams of paper knees") for line in provenance)
+    names = {button.proto.label for button in page.get("download_button")}
+    assert "CSV" in names
+
+
+def test_grades_by_severity_are_one_tasks_and_stand_in_the_address(open_page, tmp_path):
+    page = open_page(finish_run(begin_run(tmp_path / "run")), grades="severity", task="acl")
+    assert "<td>subtle</td>" in html(page)
+    assert html(page).count("<td>plain</td>") == len(Plane) * 3  # three measures
+    assert "ACL tear, by severity" not in html(page)
+    assert "Plain, axial (8): 0.625 (untrained 0.125, prior 0.250, chance 0.030)" in charts(page)[-1].alt
+
+
+def test_a_run_that_still_trains_is_followed_and_its_cut_last_line_is_left_out(open_page, tmp_path):
+    run = begin_run(tmp_path / "run", epochs=2, planes=(Plane.SAGITTAL,))
+    path = run / "history" / "sagittal_acl_seed1.jsonl"
+    path.write_text(path.read_text()[:-40])
+    page = open_page(run)
+    assert "still trains" in texts(page)
+    (bar,) = page.get("progress")
+    assert bar.proto.text == "3 of 9 networks begun, 11% of the planned epochs done"  # 2 + 1 + 2 of 9 × 5 epochs
+    assert len(charts(page)) == 3
+    begin_run(run, epochs=4, planes=(Plane.SAGITTAL, Plane.CORONAL))
+    page.run()
+    assert page.get("progress")[0].proto.text.startswith("6 of 9 networks begun, 53%")
+    assert "The network coronal meniscus, seed 1, is constant" in html(page)
+
+
+def test_a_run_whose_networks_have_not_begun_says_so(open_page, tmp_path):
+    page = open_page(begin_run(tmp_path / "run", planes=()))
+    assert "No network has finished an epoch yet" in page.info[0].value
+    assert not charts(page)
+
+
+def test_a_model_without_histories_says_how_one_comes_by_them(open_page, tmp_path):
+    (tmp_path / "run").mkdir()
+    write_manifest(tmp_path / "run", name="bare", trained_on="MRNet-v1.0", synthetic=False)
+    page = open_page(tmp_path / "run")
+    said = [element.value for element in page.info]
+    assert "brings no training history" in said[0]
+    assert "no scores" in said[1]
+    assert "no heatmap grades" in said[2]
+    assert "synthetic</span>" not in html(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("history/axial_acl_seed1.jsonl", "{}\n", "is damaged: its SHA-256"),
+        ("manifest.json", "{", "is damaged (no JSON)"),
+        ("config.json", "[]", "is damaged: its SHA-256"),
+    ],
+)
+def test_a_damaged_run_is_one_sentence_and_nothing_else(open_page, tmp_path, name, text, says):
+    run = finish_run(begin_run(tmp_path / "run"))
+    (run / name).write_text(text)
+    page = open_page(run)
+    assert 'role="alert"' in html(page)
+    assert says in html(page)
+    assert not charts(page)
+    assert not page.info
+
+
+def test_a_history_line_that_is_no_epoch_is_named(open_page, tmp_path):
+    run = begin_run(tmp_path / "run")
+    path = run / "history" / f"axial_{Task.ACL}_seed1.jsonl"
+    path.write_text('{"plane": "oblique"}\n' + path.read_text())
+    assert "axial_acl_seed1.jsonl, line 1, is no epoch of a history" in html(open_page(run))
