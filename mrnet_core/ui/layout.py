@@ -22,10 +22,10 @@ def page_head(title: str, lead: str = "") -> None:
 
 def show_preview() -> None:
     """The picture of the opening page: a demo exam in the viewer. Nothing where the demo model brings none."""
-    picture = DEMO_RUN / "preview.png"
-    if picture.is_file():
+    pictures = sorted(path for path in DEMO_RUN.glob("preview.*") if path.suffix in (".jpg", ".png"))
+    if pictures:
         st.image(
-            str(picture),
+            str(pictures[0]),
             width="stretch",
             caption="A synthetic knee with a torn ACL, as the demo model's ACL networks see it. Synthetic data.",
         )
