@@ -57,13 +57,20 @@ def browser():
 @pytest.fixture(scope="session")
 def app(browser, random_run):
     """The app as `make app` starts it, on a free port, with random networks; its address."""
+    with served(random_run) as address:
+        yield address
+
+
+@contextmanager
+def served(run: Path):
+    """The app on a free port with a RUN of its own; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
         "PORT": str(port),
         "PYTHON": sys.executable,
-        "MRNET_MODEL": str(random_run),
+        "MRNET_MODEL": str(run),
         "OMP_NUM_THREADS": "1",
     }
     server = subprocess.Popen(
