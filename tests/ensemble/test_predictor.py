@@ -6,9 +6,10 @@ import torch
 
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Task
 from mrnet_core.ensemble import Predictor
+from mrnet_core.ensemble.predictor import _same_trunk
 from mrnet_core.models import load_network
 from mrnet_core.store import write_manifest
-from tests.runs import VALUES, make_run
+from tests.runs import VALUES, make_run, random_network
 
 FIELDS = {"name": "r", "trained_on": "x", "synthetic": True}
 
@@ -163,3 +164,10 @@ def test_a_network_under_another_ones_name_is_refused(copy):
 def test_a_folder_without_a_manifest_is_no_run(tmp_path):
     with pytest.raises(InputError, match=r"is no RUN folder: it has no manifest\.json"):
         Predictor.load(tmp_path)
+
+
+def test_networks_that_see_pixels_on_another_scale_share_no_trunk():
+    one, other = random_network(1, 0), random_network(2, 0)
+    assert _same_trunk(one, other)
+    other.sd.fill_(60.0)
+    assert not _same_trunk(one, other)
