@@ -31,7 +31,7 @@ with filters:
     corner = bool(known) and choose_word("view", "View", VIEWS) == "corner"
 show_kind(validation)
 chart = st.container()
-left, middle, right = st.columns([9, 9, 12], gap="medium")
+left, middle, right = st.columns([9, 8, 12], gap="medium")
 with left:
     task = choose_task(tuple(validation.tasks))
     index = choose_point(validation, task)

@@ -108,6 +108,11 @@ class FigureSpec:
 
 
 def _cell(axis: Axis, value: float) -> float | str:
-    """The number itself, or the tick's word on an axis of categories."""
-    words = dict(axis.ticks)
-    return words.get(value, value) if words else value
+    """The number itself; on an axis of categories the word of the nearest tick (layers that share a row lie beside it).
+
+    >>> _cell(Axis("", 0, 1, ((0.0, "first"), (1.0, "second"))), 0.78)
+    'second'
+    """
+    if not axis.ticks:
+        return value
+    return min(axis.ticks, key=lambda tick: abs(tick[0] - value))[1]

@@ -278,7 +278,7 @@ def operating_frame(view: OperatingView) -> pd.DataFrame:
         for metric in Metric
         for value in [getattr(view.point, metric.value)]
     ]
-    at = f"at a prevalence of {number(100 * view.predictive.prevalence, 1)}%"
+    at = f"prevalence {number(100 * view.predictive.prevalence, 1)}%"
     rows += [
         (f"{name} predictive value", at, interval(value.estimate, value.lower, value.upper), value.note)
         for name, value in (("Positive", view.predictive.positive), ("Negative", view.predictive.negative))

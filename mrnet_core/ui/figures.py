@@ -23,6 +23,7 @@ def page_theme() -> str:
 
 def show_figure(spec: FigureSpec, *, height: int | None = None) -> None:
     """Draw a figure with everything that belongs to it; ``height`` in pixels, None: the figure's own."""
+    st.markdown(f"#### {plain(spec.title)}")
     show_chart(spec, height=height)
     show_foot(spec)
 

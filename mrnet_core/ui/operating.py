@@ -80,7 +80,8 @@ def show_matrix(view: api.OperatingView) -> None:
 def show_rates(view: api.OperatingView) -> None:
     """The rates of an operating point, with their intervals."""
     frame = api.operating_frame(view)
-    st.html(html_table(frame, caption=f"Rates at the chosen operating point, {view.task.display_name}"))
+    words = f"Rates at the chosen operating point, {view.task.display_name}"
+    st.html(html_table(frame, caption=words, kind="mr-numbers"))
     download_csv(frame, f"operating-point-{view.task}")
 
 

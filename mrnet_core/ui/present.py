@@ -15,7 +15,11 @@ header[data-testid="stHeader"], [data-testid="stSidebar"], [data-testid="stToolb
   display: none !important;
 }
 [data-testid="stMainBlockContainer"] { padding: 1.2rem 2.5rem 0.6rem !important; max-width: none !important; }
-.st-key-stage_chart { height: calc(100vh - 12rem); }
+.st-key-stage_chart { min-height: calc(100vh - 12.5rem); }
+.st-key-stage_chart > .stElementContainer { height: calc(100vh - 12.5rem) !important; flex: none !important; }
+.st-key-stage_chart [data-testid="stFullScreenFrame"], .st-key-stage_chart [data-testid="stPlotlyChart"] {
+  height: 100% !important;
+}
 .mr-stage-title { font-size: clamp(1.8rem, 2.6vw, 3.2rem); font-weight: 650; letter-spacing: -0.02em; margin: 0; }
 .mr-stage-words { font-size: clamp(1rem, 1.2vw, 1.5rem); line-height: 1.35; margin: 0; }
 .mr-stage-words small { font-size: 0.8em; opacity: 0.8; }

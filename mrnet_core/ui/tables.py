@@ -1,7 +1,6 @@
 """Tables on the evidence pages: shown, and downloaded as CSV. Cells are other people's words: they are escaped."""
 
 import re
-from collections.abc import Mapping
 from html import escape
 
 import pandas as pd
@@ -50,16 +49,15 @@ def download_csv(frame: pd.DataFrame, name: str) -> None:
     )
 
 
-def html_table(frame: pd.DataFrame, *, caption: str = "", marks: Mapping[int, str] | None = None) -> str:
-    """A frame as an HTML table; ``marks`` gives rows (by place) a class."""
+def html_table(frame: pd.DataFrame, *, caption: str = "", kind: str = "") -> str:
+    """A frame as an HTML table; ``kind``: ``mr-numbers`` keeps every cell on one line."""
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in frame.columns)
     rows = []
-    for place, cells in enumerate(frame.itertuples(index=False)):
-        kind = (marks or {}).get(place, "")
-        rows.append(f'<tr class="{kind}">' + "".join(f"<td>{escape(_text(cell))}</td>" for cell in cells) + "</tr>")
+    for cells in frame.itertuples(index=False):
+        rows.append("<tr>" + "".join(f"<td>{escape(_text(cell))}</td>" for cell in cells) + "</tr>")
     hidden = f'<caption class="mr-unseen">{escape(caption)}</caption>' if caption else ""
     return (
-        f'<div class="mr-scroll"><table class="mr-table">{hidden}<thead><tr>{head}</tr></thead>'
+        f'<div class="mr-scroll"><table class="mr-table {kind}">{hidden}<thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
