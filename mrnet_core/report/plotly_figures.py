@@ -24,7 +24,7 @@ def plotly_figure(spec: FigureSpec, *, theme: Theme = "light", large: bool = Fal
     figure = make_subplots(
         rows=1,
         cols=len(spec.panels),
-        subplot_titles=[panel.title.replace("\n", "<br>") for panel in spec.panels],
+        subplot_titles=_titles(spec, large),
         horizontal_spacing=0.08 if len(spec.panels) > 1 else 0.0,
         shared_yaxes=not any(panel.square for panel in spec.panels)
         and len(spec.panels) > 1
@@ -49,17 +49,25 @@ def plotly_figure(spec: FigureSpec, *, theme: Theme = "light", large: bool = Fal
     return figure
 
 
+def _titles(spec: FigureSpec, large: bool) -> list[str]:
+    """Titles of the panels; in type for a hall, one beside another, each is broken after its colon."""
+    narrow = large and len(spec.panels) > 1
+    titles = [panel.title.replace(": ", ":\n") if narrow else panel.title for panel in spec.panels]
+    return [title.replace("\n", "<br>") for title in titles]
+
+
 def _lay_out(figure: go.Figure, spec: FigureSpec, theme: Theme, large: bool) -> None:
     ground, font = GROUNDS[theme], FONT[large]
     rows = max((len(panel.y.ticks) for panel in spec.panels), default=0)
     height = max(520, 170 + 46 * rows)
+    lines = max(title.count("<br>") + 1 for title in _titles(spec, large))
     beside = len(spec.panels) == 1 and spec.panels[0].square
     below = {"orientation": "h", "yanchor": "top", "yref": "container", "y": 0.13, "x": 0}
     legend = {"x": 1.02, "y": 1.0} if beside else below
     figure.update_layout(
         font={"size": font, "color": ground.text},
         height=max(height, 820) if large else height,
-        margin={"l": 10, "r": 10, "t": 2.6 * font, "b": 10 if beside else 0.13 * height + 3 * font},
+        margin={"l": 10, "r": 10, "t": (1.3 + 1.3 * lines) * font, "b": 10 if beside else 0.13 * height + 3 * font},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend=legend | {"font": {"size": font}, "itemsizing": "constant"},

@@ -31,17 +31,26 @@ def choose_task(tasks: Sequence[Task], label: str = "Task") -> Task:
 
 def choose_roles(roles: Sequence[str]) -> tuple[str, ...]:
     """The groups of readers to show; none at all is a choice too."""
-    return _many("readers", "Readers", {role: f"{role.capitalize()}s" for role in roles})
+    return choose_many("readers", "Readers", {role: f"{role.capitalize()}s" for role in roles})
 
 
 def choose_conditions() -> tuple[str, ...]:
     """Reads without the model, with it, or both."""
-    return _many("reads", "Reads", CONDITIONS)
+    return choose_many("reads", "Reads", CONDITIONS)
 
 
 def choose_word(key: str, label: str, names: Mapping[str, str], **options) -> str:
     """One of a few words, by its name for people; the first is the default."""
     return _one(key, label, names, next(iter(names)), **options)
+
+
+def choose_many(key: str, label: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Any of a few words, by their names for people; all are the default."""
+    _translate(key, names)
+    chosen = st.pills(
+        label, list(names), selection_mode="multi", default=list(names), format_func=names.get, key=key, bind=_BIND
+    )
+    return tuple(word for word in names if word in chosen)
 
 
 def _one(key: str, label: str, names: Mapping[str, str], default: str, **options) -> str:
@@ -53,16 +62,9 @@ def _one(key: str, label: str, names: Mapping[str, str], default: str, **options
     )
 
 
-def _many(key: str, label: str, names: Mapping[str, str]) -> tuple[str, ...]:
-    _translate(key, names, many=True)
-    chosen = st.pills(
-        label, list(names), selection_mode="multi", default=list(names), format_func=names.get, key=key, bind=_BIND
-    )
-    return tuple(word for word in names if word in chosen)
-
-
-def _translate(key: str, names: Mapping[str, str], *, many: bool = False) -> None:
-    """Take the words on disk in an address for their labels, before a widget is bound to the parameter."""
-    words = [word for word in st.query_params.get_all(key) if word in names]
-    if words and key not in st.session_state:
-        st.session_state[key] = words if many else words[0]
+def _translate(key: str, names: Mapping[str, str]) -> None:
+    """Write the labels of words on disk into the address before a widget is bound to the parameter; begin again."""
+    words = st.query_params.get_all(key)
+    if key not in st.session_state and any(word in names for word in words):
+        st.query_params[key] = [names.get(word, word) for word in words]
+        st.rerun()

@@ -108,4 +108,6 @@ def _matrix(view: api.OperatingView) -> str:
 
 
 def _words(view: api.OperatingView) -> str:
-    return f", threshold {view.threshold:.3f}" if view.threshold is not None else f", operating point {view.index}"
+    if view.threshold is None:
+        return f", operating point {view.index}"
+    return f", threshold {st.session_state.get('threshold', view.threshold):.3f}"

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from mrnet_core.api import evidence as api
+from mrnet_core.ui.evidence_state import choose_many
 from mrnet_core.ui.tables import download_csv
 
 STATUS = {
@@ -89,16 +90,7 @@ def show_records(evidence: api.PublishedEvidence) -> None:
     places = [EVERYWHERE, *dict.fromkeys(frame["where"])]
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:
-        names = {word: name for word, (name, _) in STATUS.items()}
-        kinds = st.pills(
-            "Show",
-            list(names),
-            selection_mode="multi",
-            default=list(names),
-            format_func=names.get,
-            key="status",
-            bind="query-params",
-        )
+        kinds = choose_many("status", "Show", {word: name for word, (name, _) in STATUS.items()})
     place = middle.selectbox("Where in the paper", places, key="where", bind="query-params")
     words = right.text_input("Words in the quantity", key="words", placeholder="ACL specificity", bind="query-params")
     shown = frame[frame["status"].isin(kinds)]
