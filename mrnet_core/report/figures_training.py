@@ -91,7 +91,8 @@ def curve_figure(epochs: pd.DataFrame, curve: Curve, source: Provenance) -> Figu
         f"{_name(row)} {number(row[curve.key])} (epoch {row['epoch']})" for row in chosen.to_dict("records")
     )
     only = f" There is one epoch only, number {int(known['epoch'].iloc[0])}." if single else ""
-    return FigureSpec(curve.id, curve.title, panels, alt + ".", curve.caption + only, source, chart="line")
+    chart = "line" if x.ticks else "scatter"  # a slide's line chart needs categories
+    return FigureSpec(curve.id, curve.title, panels, alt + ".", curve.caption + only, source, chart=chart)
 
 
 def _layers(rows: pd.DataFrame, curve: Curve, x: Axis, single: bool) -> tuple[Layer, ...]:

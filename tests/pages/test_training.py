@@ -1,14 +1,19 @@
 """The training page: a finished run, one that still trains, one without histories, and damaged ones."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from pptx import Presentation
 from streamlit.testing.v1 import AppTest
 
+from mrnet_core.api import run_view
+from mrnet_core.api.evidence import slides
 from mrnet_core.domain import Plane, Task
 from mrnet_core.store import write_manifest
 from mrnet_core.ui.text import RESEARCH_NOTICE
+from mrnet_core.ui.training_view import run_figures
 from tests.training_runs import begin_run, finish_run
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "training.py")
@@ -74,6 +79,16 @@ def test_every_chart_has_an_alternative_text_and_a_provenance_that_says_syntheti
     assert all(line.startswith("Source: synthetic exams of paper knees") for line in provenance)
     names = {button.proto.label for button in page.get("download_button")}
     assert "CSV" in names
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 8])
+def test_every_figure_of_a_run_makes_a_slide_with_as_many_charts_as_panels(tmp_path, epochs):
+    view = run_view.read_run(finish_run(begin_run(tmp_path / "run", epochs=epochs)))
+    specs = list(run_figures(view).values())
+    assert len(specs) == 5
+    deck = Presentation(BytesIO(slides(specs, title="Training", tables={})))
+    charts = [sum(shape.has_chart for shape in slide.shapes) for slide in deck.slides]
+    assert [count for count in charts if count] == [len(spec.panels) for spec in specs]
 
 
 def test_grades_by_severity_are_one_tasks_and_stand_in_the_address(open_page, tmp_path):
