@@ -4,6 +4,7 @@ Every machine must see the data folder and RUN under the same paths (a shared di
 as the local engine's do, so the files are the same.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ def run_ray(
         raise InstallationError(
             "Ray is not installed: pip install -r requirements-ray.txt, or leave --engine out"
         ) from error
-    environment = {"env_vars": {"PYTHONPATH": str(ROOT)}}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    environment = {"env_vars": {"PYTHONPATH": path}}
     try:
         if address:
             ray.init(address=address, runtime_env=environment, log_to_driver=False)
