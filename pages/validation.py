@@ -45,16 +45,17 @@ if presenting():
     show_stage(specs)
     st.stop()
 
+if view is not None:  # before the chart, which takes longer
+    with middle:
+        show_matrix(view)
+    with right:
+        show_rates(view)
+
 with ways, st.container(horizontal=True, horizontal_alignment="right"):
     offer_stage(specs)
     offer_slides(specs, "validation", TITLE, {view.task.display_name: api.operating_frame(view)} if view else {})
 with chart:
     show_chart(roc, height=470, on_click=lambda key: follow_click(validation, key))
-if view is not None:
-    with middle:
-        show_matrix(view)
-    with right:
-        show_rates(view)
 show_foot(roc)
 
 st.subheader("Area under the curve", anchor=False)

@@ -19,6 +19,9 @@ def follow_click(validation: api.Validation, chart: str) -> None:
         key = point.get("customdata") or ()
         if len(key) == 3 and key[0] == "index":
             task, index = Task(key[1]), int(key[2])
+            if not validation.probabilities and st.session_state.get("task") != task.value:
+                # Streamlit writes a new value to the address for a slider that stands already; this one is to come.
+                st.query_params[f"point_{task}"] = str(index)
             st.session_state["task"] = task.value
             if validation.probabilities:
                 threshold = validation.tasks[task].points[index].threshold
