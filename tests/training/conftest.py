@@ -25,7 +25,7 @@ def plain_folder(tmp_path_factory) -> Path:
     return folders.write_folder(tmp_path_factory.mktemp("plain"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_folder():
     """``write_folder(root, counts, slices=, seed=, size=)``: another folder of the same kind."""
     return folders.write_folder
