@@ -103,7 +103,6 @@ def show_training(view: RunView, specs: dict[str, run_view.FigureSpec]) -> None:
     st.subheader("By epoch", anchor=False)
     for name in ("loss", "auc", "spread"):
         if name in specs:
-            st.markdown(f"**{specs[name].title}**")
             show_figure(specs[name], height=420)
     st.subheader("Networks", anchor=False)
     st.caption(run_view.throughput_words(view))
