@@ -59,7 +59,7 @@ def resolve_run(model: str | Path | None) -> Path:
     if not named:
         raise ArtifactError(
             "artifacts/demo has no manifest.json, so the demo model is missing: get the project whole again, "
-            "train one with `python -m mrnet_core demo-model`, or name a RUN folder with --model or MRNET_MODEL"
+            "or name a RUN folder with --model or MRNET_MODEL"
         )
     by = "--model" if model else MODEL_VARIABLE
     what = "has no manifest.json" if folder.is_dir() else "is not a folder"

@@ -23,7 +23,6 @@ VERBS = {
     "reproduce": "cohort, training, ensemble, evaluation and report in one folder",
     "split": "divide one's own exams into training, tuning and validation sets",
     "evaluate": "published numbers recomputed, a reader study, or a score table against labels",
-    "demo-model": "train the synthetic demo model again",
     "doctor": "check this installation",
 }
 
