@@ -21,12 +21,13 @@ PLACE = """([panel, x, y]) => {
 def matrix(page) -> dict[str, int]:
     """The confusion matrix on the page."""
     return {
-        cell: int(page.locator(f"[data-cell={cell}] b").inner_text(timeout=60_000)) for cell in ("tp", "fn", "fp", "tn")
+        cell: int(page.locator(f"[data-cell={cell}] b").inner_text(timeout=120_000))
+        for cell in ("tp", "fn", "fp", "tn")
     }
 
 
 def click_curve(page, panel: str, x: float, y: float) -> None:
-    page.wait_for_function("document.querySelector('.js-plotly-plot')?._fullLayout?.xaxis3?.l2p", timeout=60_000)
+    page.wait_for_function("!!document.querySelector('.js-plotly-plot')?._fullLayout?.xaxis3?.l2p", timeout=60_000)
     # The legend may still move the panels: click where the place stays.
     last = None
     for _ in range(20):
