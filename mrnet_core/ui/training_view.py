@@ -165,7 +165,7 @@ def show_regressions(view: RunView, specs: dict[str, run_view.FigureSpec]) -> No
 
 def show_heatmaps(view: RunView) -> None:
     """Heatmap grades against chance, prior and the untrained network, by task, plane, lesion and severity."""
-    st.subheader("Do the heatmaps point at the lesion?", anchor=False)
+    st.subheader("Heatmap grades", anchor=False)
     names = run_view.groupings(view)
     if not names:
         st.info(NO_GRADES)
