@@ -31,7 +31,7 @@ with filters:
     corner = bool(known) and choose_word("view", "View", VIEWS) == "corner"
 show_kind(validation)
 chart = st.container()
-left, middle, right = st.columns([9, 8, 12], gap="medium")
+left, middle, right = st.columns([9, 9, 12], gap="medium")
 with left:
     task = choose_task(tuple(validation.tasks))
     index = choose_point(validation, task)
@@ -64,7 +64,7 @@ st.subheader("Calibration", anchor=False)
 if calibration is None:
     st.info(validation.no_calibration or "There is no task with both kinds of exams.")
 else:
-    show_figure(calibration, height=480)
+    show_figure(calibration, height=480, titled=False)
     show_table(api.calibration_words(validation), "calibration", csv=api.calibration_frame(validation))
 if len(api.comparison_frame(validation)):
     st.subheader("Two models on the same exams (paired DeLong)", anchor=False)

@@ -21,9 +21,18 @@ def page_theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def show_figure(spec: FigureSpec, *, height: int | None = None) -> None:
-    """Draw a figure with everything that belongs to it; ``height`` in pixels, None: the figure's own."""
-    st.markdown(f"#### {plain(spec.title)}")
+def show_figure(spec: FigureSpec, *, height: int | None = None, titled: bool = True) -> None:
+    """Draw a figure with everything that belongs to it.
+
+    Parameters
+    ----------
+    height
+        In pixels; None: the figure's own.
+    titled
+        False where a heading of the page says already what the figure is.
+    """
+    if titled:
+        st.markdown(f"#### {plain(spec.title)}")
     show_chart(spec, height=height)
     show_foot(spec)
 

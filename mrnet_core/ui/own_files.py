@@ -23,6 +23,8 @@ ASKED = {
     },
 }
 """The tables that each kind of evidence is made from: label, and the columns a person must give."""
+LARGEST = 64
+"""MB; the tables' reader takes no more."""
 TEMPLATES = {"scores2": "scores"}
 MISSING = {"available": "leaves its denominators", "wrong": "counts as wrong"}
 
@@ -65,7 +67,7 @@ def _own(kind: str, evaluate: Callable[[dict[str, api.TableFile]], object]):
     given: dict[str, api.TableFile] = {}
     for column, (name, (label, columns)) in zip(st.columns(len(asked)), asked.items(), strict=True):
         with column:
-            file = st.file_uploader(label, type="csv", key=f"own_{kind}_{name}")
+            file = st.file_uploader(label, type="csv", key=f"own_{kind}_{name}", max_upload_size=LARGEST)
             st.caption(f"CSV with the columns {columns}.")
             form = TEMPLATES.get(name, name)
             st.download_button(

@@ -50,7 +50,7 @@ def show_or_why(
 ) -> bool:
     """Draw a figure, or say why there is none; True when it was drawn."""
     if name in figures:
-        show_figure(figures[name], height=height)
+        show_figure(figures[name], height=height, titled=name not in ("kappa", "crossover"))
         return True
     st.info(plain(why_not(evidence, part)))
     return False
