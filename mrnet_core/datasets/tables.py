@@ -89,7 +89,9 @@ class Table:
         values = self.cells[column]
         empty = values.isin(MISSING)
         numbers = pd.to_numeric(values.where(~empty), errors="coerce")
-        bad = ~numbers.between(low, high) & ~(empty if missing else False)
+        bad = ~numbers.between(low, high)
+        if missing:
+            bad &= ~empty
         for line in values.index[bad]:
             got = repr(values[line]) if values[line] else "an empty cell"
             raise self.fail(line, f"{column} must be a number from {low:g} to {high:g}; got {got}")
