@@ -39,7 +39,7 @@ def first_convolution(folded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _padded(pictures: Tensor, axis: int) -> Tensor:
-    """Zeros before and after along an axis, or the end cut off, so that whole blocks cover every place of the kernel."""
+    """Zeros before and after along an axis (or its end cut off): whole blocks cover every place of the kernel."""
     size = pictures.shape[axis]
     places = (size + 2 * PADDING - KERNEL) // STRIDE + 1
     after = STRIDE * (places + _BLOCKS - 1) - size - PADDING

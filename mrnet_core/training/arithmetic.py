@@ -29,6 +29,13 @@ def choose_device(word: str | None) -> torch.device:
     return device
 
 
+def set_arithmetic(device: torch.device) -> None:
+    """Make a GPU's float32 convolutions float32 (not TF32), so that scores equal those of a CPU; let cuDNN choose."""
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
+
+
 def resolve_precision(word: str, device: torch.device) -> str:
     """``auto`` as ``bfloat16`` or ``float32``: bfloat16 where the processor has instructions for it."""
     if word != "auto":

@@ -56,15 +56,20 @@ def apply(stack: Tensor, transform: Transform) -> Tensor:
     picture = stack.to(torch.float32)
     if transform == IDENTITY:
         return picture
-    rows, columns = stack.shape[-2:]
+    theta = torch.tensor(matrix(transform, *stack.shape[-2:]), device=stack.device)
+    return sample(picture, theta)
+
+
+def matrix(transform: Transform, rows: int, columns: int) -> list[list[float]]:
+    """Where each output pixel comes from, ``(2, 3)``: back-shift, back-rotate, back-flip; x right, y down, in -1..1."""
     angle = np.deg2rad(transform.degrees)
     cosine, sine = float(np.cos(angle)), float(np.sin(angle))
-    # Where does each output pixel come from: back-shift, back-rotate, back-flip; coordinates x right, y down, in -1..1.
     x, y = -2 * transform.right / columns, -2 * transform.down / rows
     mirror = -1.0 if transform.flipped else 1.0
-    theta = torch.tensor(
-        [[mirror * cosine, -mirror * sine, mirror * (cosine * x - sine * y)], [sine, cosine, sine * x + cosine * y]],
-        device=stack.device,
-    )
-    grid = functional.affine_grid(theta[None], [1, 1, rows, columns], align_corners=False)
+    return [[mirror * cosine, -mirror * sine, mirror * (cosine * x - sine * y)], [sine, cosine, sine * x + cosine * y]]
+
+
+def sample(picture: Tensor, theta: Tensor) -> Tensor:
+    """Slices ``(s, H, W)`` float32 read at the places that ``theta`` ``(2, 3)`` names; zeros outside."""
+    grid = functional.affine_grid(theta[None], [1, 1, *picture.shape[-2:]], align_corners=False)
     return functional.grid_sample(picture[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]

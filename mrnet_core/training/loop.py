@@ -21,7 +21,9 @@ from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import InputError, Plane, Split, Task
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.training import augment, history
+from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet, class_weights, load_set, mean_and_sd, training_sets
+from mrnet_core.training.graphs import Recorder
 from mrnet_core.training.head import choose_head, put_into
 from mrnet_core.training.network import (
     Network,
@@ -33,7 +35,7 @@ from mrnet_core.training.network import (
     step,
 )
 from mrnet_core.training.outcome import FeatureCache, finished, write_outcome
-from mrnet_core.training.state import load_state, save_state
+from mrnet_core.training.state import Writer, load_state, save_state
 
 REPORT_SECONDS = 2.0
 """How often an epoch that is going on is reported."""
@@ -94,31 +96,39 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
     )
     if not job.tasks:
         return
+    device = torch.device(setting.device)
+    set_arithmetic(device)
+    if device.type == "cuda":  # a stream of its own: planes train side by side in threads of one process
+        with torch.cuda.stream(torch.cuda.Stream(device)):
+            _run(job, setting, report)
+    else:
+        _run(job, setting, report)
+
+
+def _run(job: Job, setting: Setting, report: Report) -> None:
     config, device = setting.config, torch.device(setting.device)
     folder = MRNetFolder.open(setting.data, (job.plane,), config.tasks)
     training, tuning = training_sets(
         folder, job.plane, device, config.inner_share if config.tuning == "inner" else None
     )
     networks = [begin(job, task, setting, training) for task in job.tasks]
-    cache = FeatureCache(config)
+    cache, recorder = FeatureCache(config), Recorder(training, config)
     if config.head_first and not all(network.history for network in networks):
         fit_heads(networks, training, tuning, setting, cache, report)
-    for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
-        behind = [network for network in networks if network.epoch < epoch]
-        began = time.monotonic()
-        losses = train_epoch(behind, training, epoch, config, report)
-        spent = time.monotonic() - began
-        for network, loss in zip(behind, losses, strict=True):
-            close_epoch(
-                network,
-                epoch,
-                loss,
-                judge(network, pooled(network.model, tuning, config), tuning),
-                len(training) / spent,
-                spent,
-            )
-            save(network, setting, training)
-            report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
+    with Writer(beside=device.type == "cuda") as writer:
+        for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
+            behind = [network for network in networks if network.epoch < epoch]
+            began = time.monotonic()
+            losses = train_epoch(behind, training, epoch, config, report, recorder)
+            spent = time.monotonic() - began
+            writer.wait()
+            for network, loss in zip(behind, losses, strict=True):
+                found = judge(network, pooled(network.model, tuning, config), tuning)
+                close_epoch(network, epoch, loss, found, len(training) / spent, spent)
+                save(network, setting, training, writer)
+                report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
+        writer.wait()
+    del recorder
     everything = {Split.TRAIN: training, Split.TUNING: tuning}
     if config.tuning == "inner":
         everything = {split: load_set(folder, split, job.plane, device) for split in (Split.TRAIN, Split.TUNING)}
@@ -217,29 +227,49 @@ def fit_heads(
         spent = (time.monotonic() - began) / len(fresh)
         before = judge(network, features, training)
         close_epoch(network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent)
-        save(network, setting, training)
+        save(network, setting, training, Writer(beside=False))
         report(Event(network.name, 0, len(training), len(training), network.history[-1]))
 
 
 def train_epoch(
-    networks: list[Network], training: PlaneSet, epoch: int, config: TrainConfig, report: Report
+    networks: list[Network],
+    training: PlaneSet,
+    epoch: int,
+    config: TrainConfig,
+    report: Report,
+    recorder: Recorder | None = None,
 ) -> list[float]:
-    """One pass of every network through the training exams; returns each one's mean loss."""
+    """One pass of every network through the training exams; returns each one's mean loss.
+
+    On a GPU, with one exam a step, ``recorder`` replays recorded steps.
+    """
     generator = np.random.default_rng([networks[0].seed, list(Plane).index(training.plane), epoch])
     order = generator.permutation(len(training))
+    transforms = [augment.draw(generator, config) for _ in order]
     steps = config.epochs * -(-len(order) // config.exams_per_step)
-    totals = [torch.zeros((), device=training.pictures.device) for _ in networks]
     said = time.monotonic()
-    for first in range(0, len(order), config.exams_per_step):
-        exams = order[first : first + config.exams_per_step]
-        pictures = [augment.apply(training.stack(exam), augment.draw(generator, config)) for exam in exams]
-        for place, network in enumerate(networks):
-            labels = training.label(network.task)[exams].tolist()
-            totals[place] += step(network, pictures, labels, config, steps) * len(exams)
+
+    def passed(exams: int) -> None:
+        nonlocal said
         if time.monotonic() - said > REPORT_SECONDS:
             said = time.monotonic()
             for network in networks:
-                report(Event(network.name, epoch, first + len(exams), len(order)))
+                report(Event(network.name, epoch, exams, len(order)))
+
+    if recorder is not None and training.pictures.is_cuda and config.exams_per_step == 1:
+        return recorder.epoch(networks, order, transforms, steps, passed)
+    totals = [torch.zeros((), device=training.pictures.device) for _ in networks]
+    for first in range(0, len(order), config.exams_per_step):
+        chosen = slice(first, first + config.exams_per_step)
+        exams = order[chosen]
+        pictures = [
+            augment.apply(training.stack(exam), transform)
+            for exam, transform in zip(exams, transforms[chosen], strict=True)
+        ]
+        for place, network in enumerate(networks):
+            labels = training.label(network.task)[exams].tolist()
+            totals[place] += step(network, pictures, labels, config, steps) * len(exams)
+        passed(first + len(exams))
     return [float(total) / len(order) for total in totals]
 
 
@@ -260,8 +290,9 @@ def close_epoch(
     keep_best(network, epoch, found["loss"])
 
 
-def save(network: Network, setting: Setting, training: PlaneSet) -> None:
-    """Checkpoint and history, each whole or not at all."""
+def save(network: Network, setting: Setting, training: PlaneSet, writer: Writer) -> None:
+    """Checkpoint and history, each whole or not at all, the checkpoint first."""
+    run, records, best = setting.run, list(network.history), network.best_epoch
     state = {
         "identity": identity(setting.config, training),
         "model": network.model.state_dict(),
@@ -271,8 +302,12 @@ def save(network: Network, setting: Setting, training: PlaneSet) -> None:
             for name in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init")
         },
     }
-    save_state(checkpoint(setting.run, network.name), state)
-    history.write(setting.run, network.name, network.history, network.best_epoch)
+
+    def work(state: dict[str, Any]) -> None:
+        save_state(checkpoint(run, network.name), state)
+        history.write(run, network.name, records, best)
+
+    writer.write(work, state)
 
 
 def identity(config: TrainConfig, training: PlaneSet) -> str:

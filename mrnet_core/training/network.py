@@ -22,6 +22,9 @@ from mrnet_core.training.arithmetic import autocast
 from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.schedule import rate
 
+SLICES_TOGETHER = 1024
+"""Slices, of whole exams, that a GPU computes at once where nothing is learned; a CPU computes an exam at a time."""
+
 
 def network_name(plane: Plane, task: Task, seed: int) -> str:
     """The name that a network's files share."""
@@ -49,8 +52,14 @@ class Network:
 
 
 def make_optimiser(model: MRNet, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam in its fused form: one kernel for all weights, on the CPU as on a GPU."""
-    return torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    """Adam in its fused form: one kernel for all weights, on the CPU as on a GPU, where a step can be recorded."""
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,
+        capturable=model.mean.is_cuda,
+    )
 
 
 def step(
@@ -93,12 +102,18 @@ def weighted_loss(value: Tensor, label: float, weights: tuple[float, float]) -> 
 @torch.no_grad()
 def pooled(model: MRNet, data: PlaneSet, config: TrainConfig) -> Tensor:
     """Features ``(exams, 256)`` before the last layer, float32, no augmentation; on the CPU."""
-    rows = []
-    for index in range(len(data)):
-        stack = data.stack(index)
-        with autocast(config, stack.device):
-            maps = model.features(model.standardise(stack))
-        rows.append(model.pool(maps.float()))
+    together = SLICES_TOGETHER if data.pictures.is_cuda else 1
+    rows, first = [], 0
+    while first < len(data):
+        last = first + 1
+        while last < len(data) and data.starts[last + 1] - data.starts[first] <= together:
+            last += 1
+        slices = data.pictures[data.starts[first] : data.starts[last]]
+        with autocast(config, slices.device):
+            maps = model.features(model.standardise(slices))
+        counts = np.diff(data.starts[first : last + 1]).tolist()
+        rows += [model.pool(part) for part in maps.float().split(counts)]
+        first = last
     return torch.stack(rows).cpu()
 
 

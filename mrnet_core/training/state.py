@@ -6,6 +6,8 @@ A file is written beside its name, flushed to the disk and moved into place; wha
 
 import io
 import pickle
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,51 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         write_whole(path, buffer.getvalue())
     except InputError as error:
         raise InputError(f"{error}; the last whole checkpoint is kept: go on from it with --resume") from error
+
+
+def on_host(value: Any) -> Any:
+    """The same state with every tensor copied to the processor's memory, so that training may go on meanwhile."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: on_host(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(on_host(entry) for entry in value)
+    return value
+
+
+class Writer:
+    """Writes states beside the training on a GPU, at most one epoch behind it; on a CPU at once."""
+
+    def __init__(self, beside: bool) -> None:
+        self._pool = ThreadPoolExecutor(1) if beside else None
+        self._waiting: list[Future] = []
+
+    def write(self, work: Callable[[dict[str, Any]], None], state: dict[str, Any]) -> None:
+        """Call ``work`` with ``state``, or with a copy of it while the training goes on."""
+        if self._pool is None:
+            work(state)
+        else:
+            self._waiting.append(self._pool.submit(work, on_host(state)))
+
+    def wait(self) -> None:
+        """Return when everything is on the disk.
+
+        Raises
+        ------
+        InputError
+            The disk refused something.
+        """
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            future.result()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *stopped: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ Networks and seeds are independent jobs. ``run_local`` runs them here, one after
 
 import multiprocessing
 import shutil
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty
@@ -17,7 +18,7 @@ import torch
 
 from mrnet_core.config import CONFIG, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.models import card_path, load_network
 from mrnet_core.preprocess import Landmarks, fit_landmarks
 from mrnet_core.store import write_whole
@@ -112,10 +113,16 @@ def plan_jobs(config: TrainConfig, device: str) -> tuple[Job, ...]:
 
 
 def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: int = 0) -> None:
-    """Run jobs here: one after another in this process, or side by side in ``workers`` processes."""
+    """Run jobs here: one after another in this process, or ``workers`` side by side.
+
+    Side by side means processes, but on one GPU threads: processes would take turns on it, threads share it.
+    """
     if workers <= 1:
         for job in jobs:
             run_job(job, setting, report)
+        return
+    if setting.device.startswith("cuda") and _gpus(setting.device) == 1:
+        _run_threads(jobs, setting, report, workers)
         return
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
@@ -141,9 +148,36 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
     _drain(events, report)
 
 
+def _run_threads(jobs: Sequence[Job], setting: Setting, report: Report, workers: int) -> None:
+    """Jobs in threads; one that fails, or Ctrl-C, ends the others at their next report."""
+    lock, stopped = threading.Lock(), threading.Event()
+
+    def say(event: Event) -> None:
+        if stopped.is_set():
+            raise Cancelled("another network stopped the run")
+        with lock:
+            report(event)
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [pool.submit(run_job, job, setting, say) for job in jobs]
+        try:
+            for future in waiting:
+                future.result()
+        except BaseException:
+            # also Ctrl-C: what was saved stays, the rest must not go on
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _gpus(word: str) -> int:
+    """How many GPUs ``word`` names: all of this machine, or the one with its number."""
+    return torch.cuda.device_count() if word == "cuda" else 1
+
+
 def _device(word: str, number: int) -> str:
     """Jobs go round the GPUs of this machine where there are several."""
-    count = torch.cuda.device_count() if word == "cuda" else 0
+    count = _gpus(word) if word == "cuda" else 0
     return f"cuda:{number % count}" if count > 1 else word
 
 

@@ -1,0 +1,225 @@
+"""Passes through the training exams on a GPU: the step of a plane's networks is recorded once and replayed.
+
+A step of one exam is some two hundred short kernels a network; launched one by one, the GPU waits for the processor. So
+a whole step (augmentation, forward, loss, backward, clipping, Adam, for all networks of a plane, each on a stream of
+its own) is recorded as a CUDA graph for each length of series, lengths rounded up to ``LENGTHS``; slices that are
+not there take no part in the maximum. What differs from step to step (which exam, its transform, label, learning rate)
+lies in tables on the device, and a recorded step reads the row that a counter on the device points at: a replay needs
+nothing from the processor but its launch.
+
+The weights that result are those of ``network.step`` but for rounding, which differs from run to run (cuDNN adds in no
+fixed order); LOG.md has the figures.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from mrnet_core.config import TrainConfig
+from mrnet_core.models.stem import first_convolution, fold
+from mrnet_core.training import augment
+from mrnet_core.training.arithmetic import autocast
+from mrnet_core.training.data import PlaneSet
+from mrnet_core.training.network import Network
+from mrnet_core.training.schedule import rate
+
+LENGTHS = 4
+"""Series are padded to a multiple of so many slices: few recordings, few slices in vain."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Planes train in threads of one process; only one of them may record at a time."""
+
+
+class Recorder:
+    """Recorded steps of networks that train side by side on the same exams; recorded anew when the networks change."""
+
+    def __init__(self, training: PlaneSet, config: TrainConfig) -> None:
+        self._training, self._config = training, config
+        self._names: tuple[str, ...] = ()
+        self._steps: RecordedSteps | None = None
+
+    def epoch(
+        self,
+        networks: Sequence[Network],
+        order: Sequence[int],
+        transforms: Sequence[augment.Transform],
+        steps: int,
+        passed: Callable[[int], None],
+    ) -> list[float]:
+        """One pass in ``order``; ``steps``: of the whole run; ``passed`` is told of exams done. Returns mean losses."""
+        names = tuple(network.name for network in networks)
+        if self._steps is None or names != self._names:
+            self._names, self._steps = names, RecordedSteps(networks, self._training, self._config)
+        return self._steps.epoch(order, transforms, steps, passed)
+
+
+class RecordedSteps:
+    """The steps of some networks, recorded for every length of series that occurs."""
+
+    def __init__(self, networks: Sequence[Network], training: PlaneSet, config: TrainConfig) -> None:
+        self.networks, self.training, self.config = list(networks), training, config
+        self.device = training.pictures.device
+        self.counts = np.diff(training.starts)
+        self._tables()
+        lengths = sorted({self._padded(count) for count in self.counts}, reverse=True)
+        self._play: dict[int, Callable[[], None]]
+        if self.device.type == "cuda":
+            self._streams = [torch.cuda.Stream(self.device) for _ in networks]
+            with _ONE_AT_A_TIME:
+                self._play = {length: graph.replay for length, graph in self._record(lengths).items()}
+        else:  # nothing to record: the same step is taken each time
+            self._play = {length: partial(self._step, length) for length in lengths}
+
+    def epoch(
+        self,
+        order: Sequence[int],
+        transforms: Sequence[augment.Transform],
+        steps: int,
+        passed: Callable[[int], None],
+    ) -> list[float]:
+        """See :meth:`Recorder.epoch`."""
+        self._fill(order, transforms, steps)
+        for done, exam in enumerate(order):
+            self._play[self._padded(self.counts[exam])]()
+            passed(done)
+        for network in self.networks:
+            network.steps += len(order)
+        return [total / len(order) for total in self.totals.tolist()]
+
+    def _padded(self, count: int) -> int:
+        return -(-int(count) // LENGTHS) * LENGTHS
+
+    def _tables(self) -> None:
+        """What a recorded step reads, by its place in the epoch; and where it adds up."""
+        exams, networks = len(self.training), len(self.networks)
+
+        def table(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(shape, dtype=dtype, device=self.device)
+
+        self.first, self.count = table(exams, dtype=torch.int64), table(exams, dtype=torch.int64)
+        self.theta, self.rates = table(exams, 2, 3), table(exams)
+        self.targets, self.weights = table(exams, networks), table(exams, networks)
+        self.cursor, self.totals = table(1, dtype=torch.int64), table(networks)
+        self.rate = table()
+        for network in self.networks:
+            for group in network.optimiser.param_groups:
+                group["lr"] = self.rate
+
+    def _fill(self, order: Sequence[int], transforms: Sequence[augment.Transform], steps: int) -> None:
+        chosen = np.asarray(order)
+        rows, columns = self.training.pictures.shape[-2:]
+        labels = np.stack([self.training.label(network.task).numpy()[chosen] for network in self.networks], axis=1)
+        weights = np.array([network.weights for network in self.networks])  # (networks, 2)
+        first = self.networks[0].steps
+        values = {
+            self.first: np.asarray(self.training.starts)[chosen],
+            self.count: self.counts[chosen],
+            self.theta: np.array([augment.matrix(transform, rows, columns) for transform in transforms]),
+            self.targets: labels,
+            self.weights: np.where(labels > 0, weights[:, 1], weights[:, 0]),
+            self.rates: np.array(
+                [
+                    rate(first + done, steps, self.config.learning_rate, self.config.warm_up, self.config.schedule)
+                    for done in range(len(chosen))
+                ]
+            ),
+        }
+        for table, value in values.items():
+            table[: len(chosen)] = torch.from_numpy(value).to(table.device, table.dtype)
+        self.cursor.zero_()
+        self.totals.zero_()
+
+    def _record(self, lengths: Sequence[int]) -> dict[int, torch.cuda.CUDAGraph]:
+        """Record a step for each length. What the trial steps before it did to the networks is undone."""
+        self._fill([int(np.argmax(self.counts))], [augment.IDENTITY], 1)
+        kept = [_snapshot(network) for network in self.networks]
+        graphs: dict[int, torch.cuda.CUDAGraph] = {}
+        pool = torch.cuda.graph_pool_handle()
+        aside = torch.cuda.Stream(self.device)
+        aside.wait_stream(torch.cuda.current_stream(self.device))
+        for length in lengths:
+            with torch.cuda.stream(aside):
+                for _ in range(2):  # lets cuDNN choose, cuBLAS take its memory and Adam make its state
+                    self.cursor.zero_()
+                    self._step(length)
+            torch.cuda.synchronize(self.device)
+            graphs[length] = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graphs[length], pool=pool, stream=aside, capture_error_mode="thread_local"):
+                self._step(length)
+        torch.cuda.current_stream(self.device).wait_stream(aside)
+        for network, before in zip(self.networks, kept, strict=True):
+            _restore(network, before)
+        torch.cuda.synchronize(self.device)
+        return graphs
+
+    def _step(self, length: int) -> None:
+        """One step of every network on the exam that the counter points at, padded to ``length`` slices."""
+        place = self.cursor
+        offsets = torch.arange(length, device=self.device)
+        rows = (self.first[place] + offsets).clamp_(max=len(self.training.pictures) - 1)
+        there = (offsets < self.count[place])[:, None]
+        self.rate.copy_(self.rates[place][0])
+        with torch.no_grad():
+            picture = augment.sample(self.training.pictures[rows].float(), self.theta[place][0])
+            model = self.networks[0].model
+            scaled = (picture - model.mean) / model.sd
+            if self.config.precision == "bfloat16":
+                scaled = scaled.bfloat16()
+            folded = fold(scaled)
+        if self.device.type == "cuda":
+            current = torch.cuda.current_stream(self.device)
+            for number, (network, stream) in enumerate(zip(self.networks, self._streams, strict=True)):
+                stream.wait_stream(current)
+                with torch.cuda.stream(stream):
+                    self._learn(network, number, folded, there, place)
+            for stream in self._streams:
+                current.wait_stream(stream)
+        else:
+            for number, network in enumerate(self.networks):
+                self._learn(network, number, folded, there, place)
+        self.cursor += 1
+
+    def _learn(self, network: Network, number: int, folded: Tensor, there: Tensor, place: Tensor) -> None:
+        model = network.model
+        network.optimiser.zero_grad(set_to_none=True)
+        with autocast(self.config, self.device):
+            maps = model.features[1:](first_convolution(folded, model.features[0].weight, model.features[0].bias))
+        pooled = maps.float().mean(dim=(2, 3)).masked_fill(~there, float("-inf")).amax(dim=0)
+        value = model.classifier(pooled)
+        loss = functional.binary_cross_entropy_with_logits(
+            value, self.targets[place, number], self.weights[place, number], reduction="sum"
+        )
+        loss.backward()
+        if self.config.clip:
+            clip_grad_norm_(model.parameters(), self.config.clip)
+        network.optimiser.step()
+        self.totals[number] += loss.detach()
+
+
+def _snapshot(network: Network) -> tuple[list[Tensor], dict[Tensor, dict[str, Tensor]]]:
+    """Copies of a network's weights and of its optimiser's state (empty before the first step)."""
+    weights = [value.detach().clone() for value in network.model.parameters()]
+    state = {
+        weight: {name: value.clone() for name, value in entry.items()}
+        for weight, entry in network.optimiser.state.items()
+    }
+    return weights, state
+
+
+@torch.no_grad()
+def _restore(network: Network, before: tuple[list[Tensor], dict[Tensor, dict[str, Tensor]]]) -> None:
+    """Put a snapshot back in place: recorded steps hold the addresses. A state that was not there becomes zero."""
+    weights, state = before
+    for weight, value in zip(network.model.parameters(), weights, strict=True):
+        weight.copy_(value)
+        for name, entry in network.optimiser.state[weight].items():
+            if weight in state:
+                entry.copy_(state[weight][name])
+            else:
+                entry.zero_()
+    network.optimiser.zero_grad(set_to_none=True)
