@@ -1,6 +1,6 @@
 """What the trunk is worth: nine networks from it and from random weights, several seeds, the same exams and epochs.
 
-    python benchmarks/trunk_gain.py COHORT [--out DIR] [--seeds 1,2] [--epochs 1] [--trunk-steps 600]
+    python -m benchmarks.trunk_gain COHORT [--out DIR] [--seeds 1,2] [--epochs 1] [--trunk-steps 600] [--workers 3]
 
 COHORT: a folder of `phantom --mrnet`. Each seed trains a trunk of its own. Prints validation AUCs with DeLong intervals
 and the spread of the logit, by network; the last columns are the means over planes.
@@ -13,14 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from mrnet_core.api.runs import Engine, train  # noqa: E402  (the project is run from its folder, not installed)
-from mrnet_core.config import TrainConfig, TrunkConfig  # noqa: E402
-from mrnet_core.domain import Plane, Split, Task  # noqa: E402
-from mrnet_core.stats.delong import auc  # noqa: E402
-from mrnet_core.training.outcome import read_outcome  # noqa: E402
+from mrnet_core.api.runs import Engine, train
+from mrnet_core.config import TrainConfig, TrunkConfig
+from mrnet_core.domain import Plane, Split, Task
+from mrnet_core.stats.delong import auc
+from mrnet_core.training.outcome import read_outcome
 
 
 def main() -> None:
@@ -30,6 +27,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--trunk-steps", type=int, default=600)
+    parser.add_argument("--workers", type=int, default=0, help="jobs side by side, as in `train`")
     args = parser.parse_args()
     seeds = [int(word) for word in args.seeds.split(",")]
     found: dict[tuple, list] = {}
@@ -49,7 +47,7 @@ def main() -> None:
         for name, config in settings.items():
             run = args.out / f"{name}_{seed}"
             began = time.monotonic()
-            train(args.cohort, run, config, resume=(run / "config.json").is_file(), engine=Engine())
+            train(args.cohort, run, config, resume=(run / "config.json").is_file(), engine=Engine(workers=args.workers))
             print(f"{name}, seed {seed}: {(time.monotonic() - began) / 60:.1f} min", file=sys.stderr)
             for plane in Plane:
                 for task in Task:

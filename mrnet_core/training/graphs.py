@@ -194,9 +194,11 @@ class RecordedSteps:
         loss = functional.binary_cross_entropy_with_logits(
             value, self.targets[place, number], self.weights[place, number], reduction="sum"
         )
-        loss.backward()
+        weights = list(model.parameters())
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = gradient
         if self.config.clip:
-            clip_grad_norm_(model.parameters(), self.config.clip)
+            clip_grad_norm_(weights, self.config.clip)
         network.optimiser.step()
         self.totals[number] += loss.detach()
 
