@@ -196,11 +196,18 @@ class RecordedSteps:
         )
         weights = list(model.parameters())
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-            weight.grad = gradient
+            weight.grad = _laid_out_like(weight, gradient)
         if self.config.clip:
             clip_grad_norm_(weights, self.config.clip)
         network.optimiser.step()
         self.totals[number] += loss.detach()
+
+
+def _laid_out_like(weight: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in the weight's own memory layout, which fused Adam takes for granted."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
 
 
 def _snapshot(network: Network) -> tuple[list[Tensor], dict[Tensor, dict[str, Tensor]]]:
