@@ -29,7 +29,7 @@ $(VENV)/.app: requirements.txt
 	@bash scripts/environment.sh $(VENV) requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-ray.txt
 	@bash scripts/environment.sh $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.app
 

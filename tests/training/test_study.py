@@ -197,7 +197,6 @@ def test_two_processes_write_what_one_writes(undisturbed, few_exams, tmp_path):
 
 
 def test_two_ray_workers_write_what_the_local_engine_writes(undisturbed, few_exams, tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
     config = TrainConfig(**{**vars(ONE), "side_by_side": 1})
     train(few_exams, tmp_path / "run", config, device="cpu", engine=Engine("ray", 2))
     same_weights(undisturbed, tmp_path / "run")
