@@ -54,6 +54,8 @@ def main() -> None:
                     outcome = read_outcome(run, f"{plane}_{task}_seed{seed}")[Split.VALIDATION]
                     interval = auc(outcome.labels, outcome.logits)
                     found.setdefault((task, plane, name), []).append((interval, outcome.logits.std()))
+                    words = f"{interval.estimate:.3f}, SD of the logit {outcome.logits.std():.2f}"
+                    print(f"  {plane} {task}: {words}", file=sys.stderr, flush=True)
     print(f"validation AUC by network; {args.epochs} epochs, seeds {args.seeds}")
     for (task, plane, name), results in found.items():
         words = "  ".join(

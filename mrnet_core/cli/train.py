@@ -50,7 +50,9 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("engine")
     group.add_argument("--engine", choices=("local", "ray"), default="local")
     group.add_argument("--address", help="of a Ray cluster (default: one on this machine)")
-    group.add_argument("--workers", type=int, default=0, metavar="N", help="processes side by side (default: one)")
+    group.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="jobs side by side (default: one; on a GPU a plane each)"
+    )
 
 
 def protocol(args: argparse.Namespace) -> TrainConfig:

@@ -7,6 +7,7 @@ are computed in float32, as serving does; training exams, which only the regress
 
 import hashlib
 import io
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -170,11 +171,11 @@ def card(
 
 
 def commit() -> str:
-    """The commit of this checkout; "" where there is none."""
+    """The commit of this checkout; of a copy without its history, what ``MRNET_COMMIT`` says; else ""."""
     try:
         done = subprocess.run(
             ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return os.environ.get("MRNET_COMMIT", "")
+    return done.stdout.strip() if done.returncode == 0 else os.environ.get("MRNET_COMMIT", "")
