@@ -33,8 +33,8 @@ def folded_kernel(weight: Tensor) -> Tensor:
     return blocks.reshape(-1, STRIDE * STRIDE, _BLOCKS, _BLOCKS).contiguous(memory_format=torch.channels_last)
 
 
-def first_convolution(folded: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """What ``Conv2d(c, 64, 11, 4, 2)`` gives on ``c`` equal channels, from ``fold``'s result."""
+def first_convolution(folded: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """What ``Conv2d(c, 64, 11, 4, 2)`` gives on ``c`` equal channels, from ``fold``'s result; without a bias: None."""
     return functional.conv2d(folded, folded_kernel(weight), bias)
 
 

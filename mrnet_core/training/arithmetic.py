@@ -30,10 +30,9 @@ def choose_device(word: str | None) -> torch.device:
 
 
 def set_arithmetic(device: torch.device) -> None:
-    """Make a GPU's float32 convolutions float32 (not TF32), so that scores equal those of a CPU; let cuDNN choose."""
+    """Make a GPU's float32 convolutions float32 (not TF32), so that scores equal those of a CPU."""
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.benchmark = True
 
 
 def resolve_precision(word: str, device: torch.device) -> str:

@@ -17,11 +17,12 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from mrnet_core.config import TrainConfig
+from mrnet_core.models.pooling import pool_bias_relu
 from mrnet_core.models.stem import first_convolution, fold
 from mrnet_core.training import augment
 from mrnet_core.training.arithmetic import autocast
@@ -71,7 +72,11 @@ class RecordedSteps:
         if self.device.type == "cuda":
             self._streams = [torch.cuda.Stream(self.device) for _ in networks]
             with _ONE_AT_A_TIME:
-                self._play = {length: graph.replay for length, graph in self._record(lengths).items()}
+                torch.backends.cudnn.benchmark = True  # a recorded step keeps what cuDNN found fastest
+                try:
+                    self._play = {length: graph.replay for length, graph in self._record(lengths).items()}
+                finally:
+                    torch.backends.cudnn.benchmark = False
         else:  # nothing to record: the same step is taken each time
             self._play = {length: partial(self._step, length) for length in lengths}
 
@@ -188,7 +193,7 @@ class RecordedSteps:
         model = network.model
         network.optimiser.zero_grad(set_to_none=True)
         with autocast(self.config, self.device):
-            maps = model.features[1:](first_convolution(folded, model.features[0].weight, model.features[0].bias))
+            maps = _maps(model.features, folded)
         pooled = maps.float().mean(dim=(2, 3)).masked_fill(~there, float("-inf")).amax(dim=0)
         value = model.classifier(pooled)
         loss = functional.binary_cross_entropy_with_logits(
@@ -201,6 +206,15 @@ class RecordedSteps:
             clip_grad_norm_(weights, self.config.clip)
         network.optimiser.step()
         self.totals[number] += loss.detach()
+
+
+def _maps(features: nn.Sequential, folded: Tensor) -> Tensor:
+    """AlexNet's last maps of folded pictures; biases and ReLUs of the pooled convolutions after their pooling."""
+    first, second, third, fourth, fifth = (layer for layer in features if isinstance(layer, nn.Conv2d))
+    values = pool_bias_relu(first_convolution(folded, first.weight, None), first.bias)
+    values = pool_bias_relu(functional.conv2d(values, second.weight, padding=2), second.bias)
+    values = fourth(third(values).relu_()).relu_()
+    return pool_bias_relu(functional.conv2d(values, fifth.weight, padding=1), fifth.bias)
 
 
 def _laid_out_like(weight: Tensor, gradient: Tensor) -> Tensor:
