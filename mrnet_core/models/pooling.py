@@ -24,7 +24,7 @@ _OFF = WINDOW * WINDOW
 
 
 def pool_bias_relu(values: Tensor, bias: Tensor) -> Tensor:
-    """``MaxPool2d(3, 2)(relu(values + bias))`` of a convolution's values ``(n, c, h, w)``, their bias ``(c,)`` apart."""
+    """``MaxPool2d(3, 2)(relu(values + bias))`` of a convolution's values ``(n, c, h, w)`` and its bias ``(c,)``."""
     if values.is_cuda and triton is not None and values.is_contiguous(memory_format=torch.channels_last):
         return _Fused.apply(values, bias)
     return functional.relu(functional.max_pool2d(values, WINDOW, STRIDE) + bias.to(values.dtype)[:, None, None])

@@ -23,10 +23,11 @@ from torch.nn.utils import clip_grad_norm_
 
 from mrnet_core.config import TrainConfig
 from mrnet_core.models.pooling import pool_bias_relu
-from mrnet_core.models.stem import first_convolution, fold
+from mrnet_core.models.stem import first_convolution
 from mrnet_core.training import augment
 from mrnet_core.training.arithmetic import autocast
 from mrnet_core.training.data import PlaneSet
+from mrnet_core.training.gather import Source, folded_series
 from mrnet_core.training.network import Network
 from mrnet_core.training.schedule import rate
 
@@ -165,17 +166,12 @@ class RecordedSteps:
     def _step(self, length: int) -> None:
         """One step of every network on the exam that the counter points at, padded to ``length`` slices."""
         place = self.cursor
-        offsets = torch.arange(length, device=self.device)
-        rows = (self.first[place] + offsets).clamp_(max=len(self.training.pictures) - 1)
-        there = (offsets < self.count[place])[:, None]
+        there = (torch.arange(length, device=self.device) < self.count[place])[:, None]
         self.rate.copy_(self.rates[place][0])
-        with torch.no_grad():
-            picture = augment.sample(self.training.pictures[rows].float(), self.theta[place][0])
-            model = self.networks[0].model
-            scaled = (picture - model.mean) / model.sd
-            if self.config.precision == "bfloat16":
-                scaled = scaled.bfloat16()
-            folded = fold(scaled)
+        model = self.networks[0].model
+        source = Source(self.training.pictures, self.first, self.theta, place, model.mean, model.sd)
+        dtype = torch.bfloat16 if self.config.precision == "bfloat16" else torch.float32
+        folded = folded_series(source, length, dtype)
         if self.device.type == "cuda":
             current = torch.cuda.current_stream(self.device)
             for number, (network, stream) in enumerate(zip(self.networks, self._streams, strict=True)):
