@@ -1,7 +1,7 @@
 """The next exam of a recorded step: taken from the block on the device, moved, standardised and folded.
 
-Written out it is a dozen kernels over the whole series (rows of the block, to float, a grid, its samples, standardising,
-rounding, two paddings, the folding of ``models.stem``); with Triton it is one that reads each pixel's four neighbours.
+Written out it is a dozen kernels over the whole series (rows of the block, to float, a grid, its samples, the
+standardising, two paddings, the folding of ``models.stem``); with Triton it is one that reads four pixels for each.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,10 @@ _BLOCKS = 65
 
 @dataclass(frozen=True)
 class Source:
-    """Tables on the device. ``pictures`` ``(all, 256, 256)`` uint8; by place in the epoch ``first`` ``(n,)`` int64, the
-    first slice, and ``theta`` ``(n, 2, 3)``, the transform; ``cursor`` ``(1,)`` int64, the place; ``mean``, ``sd`` ``()``.
+    """Tables on the device. ``pictures``: ``(all, 256, 256)`` uint8; ``mean``, ``sd``: ``()``.
+
+    By place in the epoch: ``first`` ``(n,)`` int64, the first slice, and ``theta`` ``(n, 2, 3)``, the transform;
+    ``cursor``: ``(1,)`` int64, the place.
     """
 
     pictures: Tensor
