@@ -8,6 +8,7 @@ from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Plane, Split, Task
 from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training import augment
+from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.graphs import Recorder
 from mrnet_core.training.loop import train_epoch
@@ -17,29 +18,37 @@ CONFIG = TrainConfig(precision="float32", learning_rate=1e-4, warm_up=3, clip=0.
 COUNTS = (3, 6, 4, 5)
 
 
-def exams():
+def exams(device="cpu"):
     generator = np.random.default_rng(4)
     starts = tuple(int(start) for start in np.cumsum([0, *COUNTS]))
     pictures = torch.from_numpy(generator.integers(0, 256, (starts[-1], 256, 256), np.uint8))
     labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     names = tuple("abcd")
-    return PlaneSet(Plane.AXIAL, Split.TRAIN, names, pictures, starts, (Task.ACL, Task.MENISCUS), labels, "d")
+    return PlaneSet(
+        Plane.AXIAL, Split.TRAIN, names, pictures.to(device), starts, (Task.ACL, Task.MENISCUS), labels, "d"
+    )
 
 
-def networks(channels):
+def networks(channels, device="cpu"):
     made = []
     for task, weights in ((Task.ACL, (0.7, 2.5)), (Task.MENISCUS, (1.0, 1.0))):
         model = initialise("random", 3)[0]
         model = fold_first_convolution(model) if channels == 1 else model
         model.mean.fill_(100.0)
         model.sd.fill_(60.0)
+        model = model.to(device, memory_format=torch.channels_last)
         made.append(Network(str(task), Plane.AXIAL, task, 1, "", model, make_optimiser(model, CONFIG), weights))
     return made
 
 
+GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU at hand"))
+
+
+@pytest.mark.parametrize("device", ["cpu", GPU])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels):
-    data, plain, recorded = exams(), networks(channels), networks(channels)
+def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels, device):
+    set_arithmetic(torch.device(device))
+    data, plain, recorded = exams(device), networks(channels, device), networks(channels, device)
     recorder = Recorder(data, CONFIG)
     for epoch in (1, 2):
         expected = train_epoch(plain, data, epoch, CONFIG, lambda event: None)
@@ -49,7 +58,7 @@ def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels):
         found = recorder.epoch(recorded, order, transforms, 8, lambda done: None)
         assert found == pytest.approx(expected, rel=2e-3)
     # Adam divides by the gradient's own size: where that is rounding, so is the step. The whole movement is compared.
-    before = dict(networks(channels)[0].model.named_parameters())
+    before = dict(networks(channels, device)[0].model.named_parameters())
     for one, other in zip(recorded, plain, strict=True):
         assert one.steps == other.steps == 8
         for (name, value), wanted in zip(one.model.named_parameters(), other.model.parameters(), strict=True):
