@@ -22,10 +22,10 @@ from scipy import ndimage
 from mrnet_core.dicom import read_exam
 from mrnet_core.domain import Plane, Series
 from mrnet_core.phantom import PhantomExam, make_exam
-from mrnet_core.phantom.acquisition import SUB_SLICES, Painter
 from mrnet_core.phantom.acquisition_grid import knee_affine
 from mrnet_core.phantom.anatomy import Knee, Tissue
 from mrnet_core.phantom.exam import PlannedExam, _person
+from mrnet_core.phantom.pathology_paint import SUB_SLICES, Painter
 from mrnet_core.preprocess import Landmarks, fit_landmarks, resize_series, standardise
 
 REAL = Path(os.environ.get("MRNET_TEST_EXAM", "../shared/exams/knee-right-siemens-1.5t"))
@@ -208,8 +208,8 @@ def tissue_map(exam: PhantomExam, plane: Plane) -> NDArray[np.uint8]:
     found = np.full(grid.shape, 255, np.uint8)
     steps = ((np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5) * grid.thickness / grid.spacing[0]
     for k in range(grid.shape[0]):
-        space, _, _ = painter.slice(k, k + steps)
-        lowest, highest = space.tissue.min(axis=0), space.tissue.max(axis=0)
+        tissue = painter.paint(np.array([k]), steps)[0].tissue.numpy()
+        lowest, highest = tissue.min(axis=0), tissue.max(axis=0)
         found[k] = np.where(lowest == highest, lowest, 255)
     return found
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mrnet_core import __version__
-from mrnet_core.domain import InputError, Plane, Split
+from mrnet_core.domain import InputError, InstallationError, Plane, Split
 from mrnet_core.phantom import PhantomExam, PlannedExam, make_exam, plan_cohort
 from mrnet_core.phantom.layout import (
     CHANNELS,
@@ -50,6 +51,8 @@ LANDMARK_EXAMS = 60
 """Training exams, the first of the cohort, that the landmarks are fitted on: percentiles settle long before."""
 SETTINGS = "cohort.json"
 _PARTS = ".parts"
+_GPU_WORKERS = 12
+"""Most processes that share one GPU unless more are asked for."""
 
 Progress = Callable[[int, int, float], None]
 """Called with exams done, exams in all, and exams a minute of this run."""
@@ -66,8 +69,9 @@ class CohortOrder:
     form: str = "dicom"
     size: str = "full"
     device: str = "cpu"
+    """Where pixels are computed: ``cpu``, ``cuda`` or ``cuda:1``. It decides nothing but float rounding."""
     jobs: int | None = None
-    """Worker processes; None: one a core."""
+    """Worker processes; None: one a core, on a GPU at most 12, which share it."""
     resume: bool = False
 
     def __post_init__(self) -> None:
@@ -77,8 +81,7 @@ class CohortOrder:
             raise InputError(f"--seed must be 0 or more; got {self.seed}")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs must be 1 or more; got {self.jobs}")
-        if self.device != "cpu":
-            raise InputError(f"--device {self.device}: knees are computed on the CPU only, in --jobs processes")
+        _check_device(self.device)
 
     def settings(self) -> dict:
         """What decides the cohort's content; a run is resumed only under the same."""
@@ -86,6 +89,24 @@ class CohortOrder:
             **{"format": 1, "synthetic": True, "version": __version__, "seed": self.seed, "exams": self.exams},
             **{"cohort": "paper" if self.paper else "plain", "form": self.form, "size": self.size},
         }
+
+    def workers(self) -> int:
+        """Worker processes to start."""
+        cores = os.cpu_count() or 1
+        return self.jobs or (cores if self.device == "cpu" else min(cores, _GPU_WORKERS))
+
+
+def _check_device(word: str) -> None:
+    try:
+        device = torch.device(word)
+    except RuntimeError as error:
+        raise InputError(f"--device {word} is unknown; give cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {word} is not supported; give cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InstallationError(
+            f"no device {word} is at hand: make knees with --device cpu, or on a machine with a GPU and its driver"
+        )
 
 
 @dataclass(frozen=True)
@@ -185,7 +206,7 @@ def _fitted(order: CohortOrder, plan: Sequence[PlannedExam], count: Callable[[],
 
 def _run(jobs: Sequence[_Job], order: CohortOrder, count: Callable[[], None]) -> None:
     """Do the jobs, in this process or in workers; never more than two exams a worker are under way."""
-    workers = order.jobs or os.cpu_count() or 1
+    workers = order.workers()
     if workers == 1 or len(jobs) <= 1:
         for job in jobs:
             _make(job)
@@ -227,7 +248,7 @@ def _make(job: _Job) -> None:
     """Make one exam and write it; its record comes last."""
     order, planned = job.order, job.planned
     mrnet = order.form == "mrnet"
-    exam = make_exam(order.seed, planned.k, size=order.size, planned=planned, structures=mrnet)
+    exam = make_exam(order.seed, planned.k, size=order.size, planned=planned, structures=mrnet, device=order.device)
     # Twins cost a second exam: only where somebody is asked what could be seen.
     bare = _bare(order, planned, exam) if mrnet and exam.split is Split.VALIDATION and exam.lesions else None
     if mrnet:
@@ -240,7 +261,7 @@ def _make(job: _Job) -> None:
 
 
 def _bare(order: CohortOrder, planned: PlannedExam, exam: PhantomExam) -> dict[Plane, NDArray]:
-    twin = make_exam(order.seed, planned.k, size=order.size, planned=planned, lesions=())
+    twin = make_exam(order.seed, planned.k, size=order.size, planned=planned, lesions=(), device=order.device)
     return {plane: twin.series[plane].pixels for plane in exam.series}
 
 

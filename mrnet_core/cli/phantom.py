@@ -20,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--dicom", action="store_true", help="DICOM folders (the default)")
     form.add_argument("--mrnet", action="store_true", help="standardised npy series as in MRNet-v1.0, to train on")
     parser.add_argument("--size", choices=["small", "full"], default="full", help="small: 8 to 12 slices a series")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="cpu: knees are computed in processes")
-    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one a core)")
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu (the default), cuda or cuda:N")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="worker processes (default: one a core; at most 12 share a GPU)"
+    )
     parser.add_argument("--resume", action="store_true", help="keep the finished exams of an earlier run and go on")
 
 

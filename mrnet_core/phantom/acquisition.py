@@ -1,26 +1,32 @@
-"""Scanning a knee: partial volume, chemical shift, point spread, coil, artefacts and noise."""
+"""Scanning a knee: partial volume, chemical shift, point spread, coil, artefacts and noise.
+
+A series is painted and scanned some slices at a time: one on a CPU, whose cache it fits, and as many as ``BUDGET``
+allows on a GPU. The pixels do not depend on how many; noise is drawn by numpy whatever the device.
+"""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from mrnet_core.domain import Plane, Series, Side, Window
 from mrnet_core.phantom.acquisition_artefacts import add_artefacts, draw_artefacts
 from mrnet_core.phantom.acquisition_grid import Grid, draw_grid, knee_affine
-from mrnet_core.phantom.anatomy import Affine, Knee, Space, Tissue, structure_masks
+from mrnet_core.phantom.anatomy import Knee, Space, Tissue, structure_masks
+from mrnet_core.phantom.anatomy_shapes import look_up
 from mrnet_core.phantom.anatomy_texture import FIBRES, LOBULES, SIDE, STRIPES, TRABECULAE, tiles
 from mrnet_core.phantom.pathology import Lesion
-from mrnet_core.phantom.pathology_paint import lesion_boxes, paint_lesions
+from mrnet_core.phantom.pathology_paint import SUB_SLICES, Painter
 from mrnet_core.phantom.physics import Sequence, signal
 
-__all__ = ["Grid", "Scan", "Scanner", "acquire", "draw_grid"]
+__all__ = ["Grid", "Painter", "Scan", "Scanner", "acquire", "draw_grid"]
 
 METAL_SHARE = 0.03
 """Share of exams with metal."""
-SUB_SLICES = 3
-"""Samples across a slice that are averaged: partial volume."""
+BUDGET = 12_000_000
+"""Samples that a GPU paints at a time, usually a whole series: about 2 GiB."""
 PSF = 0.55
 """Standard deviation of the in-plane point spread, pixels."""
 _FINE = {
@@ -111,157 +117,176 @@ def acquire(
     generator: np.random.Generator,
     *,
     structures: bool = False,
+    device: torch.device | str = "cpu",
 ) -> Scan:
     """Scan one series. ``generator`` gives artefacts and noise, and is drawn from alike whatever the lesions are."""
-    affine = knee_affine(grid, knee.subject, side)
-    water_table, fat_table = signal(sequence, scanner.field_tesla)
-    if sequence.fat_suppressed:
-        fat_table = fat_table * np.float32(1 - scanner.suppression)
+    device = torch.device(device)
     artefacts = draw_artefacts(generator, plane)
-    painter = Painter(affine, knee, lesions)
-    picture = np.empty(grid.shape, np.float32)
+    painter = Painter(knee_affine(grid, knee.subject, side), knee, lesions, device)
+    optics = _Optics(plane, grid, sequence, scanner, device)
+    picture = torch.empty(grid.shape, dtype=torch.float32, device=device)
     masks = [np.zeros(grid.shape, bool) for _ in lesions]
     named: dict[str, NDArray[np.bool_]] = {}
-    middle = patient_points(grid)
-    for k in range(grid.shape[0]):
-        steps = ((np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5) * grid.thickness / grid.spacing[0]
-        space, painted, healthy = painter.slice(k, k + steps, structures)
-        water, fat = _signal(space, water_table, fat_table)
-        fat = _shifted(fat, plane)
-        if sequence.fat_suppressed:
-            fat *= _failure(middle(k), scanner)
-        picture[k] = ndimage.gaussian_filter(water + fat, PSF) * _coil(middle(k), scanner)
-        if scanner.metal[3]:
-            picture[k] *= _metal(middle(k), scanner)
+    steps = ((np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5) * grid.thickness / grid.spacing[0]
+    for slices in np.array_split(np.arange(grid.shape[0]), -(-grid.shape[0] // slices_at_once(grid, device))):
+        here = slice(int(slices[0]), int(slices[-1]) + 1)
+        space, painted, healthy = painter.paint(slices, steps, structures)
+        picture[here] = optics.picture(space, slices)
         for mask, one in zip(masks, painted, strict=True):
             if one is not None:
-                mask[k] = one.mean(axis=0) >= 0.5
+                (samples, rows, columns), where = one
+                first, last = here.start + samples.start // SUB_SLICES, here.start + samples.stop // SUB_SLICES
+                mask[first:last, rows, columns] = _host(_majority(where))
         if structures:
             for name, where in structure_masks(healthy, space.tissue).items():
-                named.setdefault(name, np.zeros(grid.shape, bool))[k] = where.mean(axis=0) >= 0.5
-    white = float((water_table + fat_table)[Tissue.FLUID if sequence.fat_suppressed else Tissue.FAT])
+                named.setdefault(name, np.empty(grid.shape, bool))[here] = _host(_majority(where))
     add_artefacts(picture, artefacts)
-    pixels = _digital(picture, white, scanner, generator)
+    noise = torch.from_numpy(generator.standard_normal((2, *grid.shape), dtype=np.float32)).to(device)
+    pixels = _host(_digital(picture, noise, optics.white, scanner))
     series = _series(pixels, plane, grid, sequence, scanner, side)
     return Scan(series, grid, sequence, tuple(masks), named)
 
 
-class Painter:
-    """Paints a knee and its lesions on the slices of one lattice of voxels."""
-
-    def __init__(self, affine: Affine, knee: Knee, lesions: tuple[Lesion, ...]) -> None:
-        self.affine, self.knee, self.lesions = affine, knee, lesions
-        self._parts = knee.windows(affine, knee.parts)
-        self._jitter = _jitter(affine.shape[1:])
-        self._lesions = lesion_boxes(affine, knee.subject, lesions)
-
-    def slice(
-        self, k: float, at: NDArray[np.float64], keep_healthy: bool = False
-    ) -> tuple[Space, list[NDArray[np.bool_] | None], NDArray[np.uint8] | None]:
-        """Painted space of samples at fractional slices ``at``, a mask a lesion (None: not here), healthy tissue."""
-        reach = (float(at[1]) - float(at[0])) / 2 if len(at) > 1 else 0.0
-        space = Space.at(*self.affine.points(at, self._jitter * np.float32(reach)), self.knee.subject)
-        low, high = float(at.min()) - reach, float(at.max()) + reach
-        self.knee.paint(space, lambda n: self._window(self._parts[n], low, high))
-        healthy = space.tissue.copy() if keep_healthy else None
-        windows = [self._window(bounds, low, high) for bounds in self._lesions]
-        return space, paint_lesions(space, windows, self.knee.subject, self.lesions), healthy
-
-    def _window(self, bounds: NDArray[np.float64], low: float, high: float) -> tuple[slice, slice] | None:
-        if bounds[0, 1] < low or bounds[0, 0] > high:
-            return None
-        _, height, width = self.affine.shape
-        top, bottom = max(int(bounds[1, 0]), 0), min(int(bounds[1, 1]) + 2, height)
-        left, right = max(int(bounds[2, 0]), 0), min(int(bounds[2, 1]) + 2, width)
-        return (slice(top, bottom), slice(left, right)) if top < bottom and left < right else None
+def slices_at_once(grid: Grid, device: torch.device) -> int:
+    """How many slices are painted together."""
+    if device.type == "cpu":
+        return 1
+    return max(BUDGET // (SUB_SLICES * grid.shape[1] * grid.shape[2]), 1)
 
 
-def _jitter(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """A fixed scatter (SUB_SLICES, H, W) of the samples' places, so that slanted surfaces show no terraces."""
-    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.8, 0.8, (SUB_SLICES, *shape)).astype(np.float32)
+def _host(tensor: torch.Tensor) -> NDArray:
+    """The only way from the device to numpy."""
+    return tensor.cpu().numpy()
 
 
-def _texture_tables() -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _majority(where: torch.Tensor) -> torch.Tensor:
+    """Slices ``(m, H, W)`` of samples ``(m * SUB_SLICES, H, W)``: true where at least half of the samples are."""
+    votes = sum(where[n::SUB_SLICES].to(torch.uint8) for n in range(SUB_SLICES))
+    return votes * 2 >= SUB_SLICES
+
+
+def _mean(samples: torch.Tensor) -> torch.Tensor:
+    """Slices of samples, averaged: partial volume. In a fixed order, so that every chunk gives the same."""
+    total = samples[::SUB_SLICES].clone()
+    for n in range(1, SUB_SLICES):
+        total.add_(samples[n::SUB_SLICES])
+    return total.mul_(1 / SUB_SLICES)
+
+
+@cache
+def _texture_tables(device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """First voxel of each tissue's tile, and the strength of its texture."""
     tile, strength = np.zeros(len(Tissue), np.int32), np.zeros(len(Tissue), np.float32)
     for tissue, (which, amount) in _FINE.items():
         tile[tissue], strength[tissue] = which * SIDE**3, amount
-    return tile, strength
+    return torch.from_numpy(tile).to(device), torch.from_numpy(strength).to(device)
 
 
-_TILE, _STRENGTH = _texture_tables()
+class _Optics:
+    """What lies between the painted tissue and the noiseless picture of one series."""
+
+    def __init__(self, plane: Plane, grid: Grid, sequence: Sequence, scanner: Scanner, device: torch.device) -> None:
+        water, fat = signal(sequence, scanner.field_tesla)
+        if sequence.fat_suppressed:
+            fat = fat * np.float32(1 - scanner.suppression)
+        self.white = float((water + fat)[Tissue.FLUID if sequence.fat_suppressed else Tissue.FAT])
+        """Signal of the brightest common tissue."""
+        self._water, self._fat = (torch.from_numpy(table).to(device) for table in (water, fat))
+        self._scanner, self._suppressed = scanner, sequence.fat_suppressed
+        # Chemical shift displaces fat along the readout: down the rows; axial: along the columns.
+        self._readout = 2 if plane is Plane.AXIAL else 1
+        self._points = PatientPoints(grid, device)
+
+    def picture(self, space: Space, slices: NDArray[np.int64]) -> torch.Tensor:
+        """Slices ``(m, H, W)`` of painted samples ``(m * SUB_SLICES, H, W)``."""
+        water, fat = self._signal(space)
+        fat = (fat * 0.4).add_(fat.roll(1, self._readout), alpha=0.6)
+        points = self._points.of(slices)
+        if self._suppressed:
+            fat.mul_(_failure(points, self._scanner))
+        picture = blurred(water.add_(fat)).mul_(_coil(points, self._scanner))
+        return picture.mul_(_metal(points, self._scanner)) if self._scanner.metal[3] else picture
+
+    def _signal(self, space: Space) -> tuple[torch.Tensor, torch.Tensor]:
+        """Water's and fat's signal, averaged over each slice's samples."""
+        tissue, device = space.tissue.int(), str(space.tissue.device)
+        tile, strength = _texture_tables(device)
+        rough = look_up(tiles(device), look_up(tile, tissue).add_(space.voxel))
+        rough.mul_(look_up(strength, tissue)).add_(1).clamp_(min=0)
+        return _mean(look_up(self._water, tissue).mul_(rough)), _mean(look_up(self._fat, tissue).mul_(rough))
 
 
-def _signal(
-    space: Space, water_table: NDArray[np.float32], fat_table: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Water's and fat's signal of one slice, averaged over its samples."""
-    tissue = space.tissue
-    rough = tiles()[_TILE[tissue] + space.voxel]
-    rough *= _STRENGTH[tissue]
-    rough += 1
-    np.maximum(rough, 0, out=rough)
-    water, fat = water_table[tissue], fat_table[tissue]
-    water *= rough
-    fat *= rough
-    return water.mean(axis=0), fat.mean(axis=0)
+class PatientPoints:
+    """Patient coordinates (L, P, H) of a grid's pixels."""
+
+    def __init__(self, grid: Grid, device: torch.device | str = "cpu") -> None:
+        _, height, width = grid.shape
+        i = torch.arange(height, dtype=torch.float32, device=device)[:, None] * grid.spacing[1]
+        j = torch.arange(width, dtype=torch.float32, device=device)[None, :] * grid.spacing[2]
+        self._first = [
+            grid.origin[axis] + i * grid.row_direction[axis] + j * grid.column_direction[axis] for axis in range(3)
+        ]
+        self._steps = [grid.spacing[0] * along for along in grid.slice_direction]
+
+    def of(self, slices: NDArray[np.int64]) -> list[torch.Tensor]:
+        """Three arrays ``(len(slices), H, W)``."""
+        k = torch.tensor(np.asarray(slices, np.float32), device=self._first[0].device)[:, None, None]
+        return [first + k * step for first, step in zip(self._first, self._steps, strict=True)]
 
 
-def _shifted(fat: NDArray[np.float32], plane: Plane) -> NDArray[np.float32]:
-    """Chemical shift: fat displaced by 0.6 pixel along the readout (down the rows; axial: along the columns)."""
-    axis = 1 if plane is Plane.AXIAL else 0
-    return 0.4 * fat + 0.6 * np.roll(fat, 1, axis)
+def blurred(picture: torch.Tensor) -> torch.Tensor:
+    """Slices ``(m, H, W)`` with the in-plane point spread: a Gaussian out to 4 standard deviations, edges mirrored."""
+    reach = int(4 * PSF + 0.5)
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / PSF) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    for axis in (1, 2):
+        size = picture.shape[axis]
+        before, after = picture.narrow(axis, 0, reach).flip(axis), picture.narrow(axis, size - reach, reach).flip(axis)
+        wide = torch.cat([before, picture, after], axis)
+        picture = wide.narrow(axis, reach, size) * float(weights[0])
+        for n in range(1, reach + 1):
+            pair = wide.narrow(axis, reach - n, size) + wide.narrow(axis, reach + n, size)
+            picture.add_(pair, alpha=float(weights[n]))
+    return picture
 
 
-def patient_points(grid: Grid):
-    """A function of the slice that gives patient coordinates (L, P, H) of its pixels, three ``(H, W)`` arrays."""
-    _, height, width = grid.shape
-    i = np.arange(height, dtype=np.float32)[:, None] * np.float32(grid.spacing[1])
-    j = np.arange(width, dtype=np.float32)[None, :] * np.float32(grid.spacing[2])
-    flat = [
-        np.float32(grid.origin[axis])
-        + i * np.float32(grid.row_direction[axis])
-        + j * np.float32(grid.column_direction[axis])
-        for axis in range(3)
-    ]
-    return lambda k: [
-        plane + np.float32(k * grid.spacing[0] * grid.slice_direction[axis]) for axis, plane in enumerate(flat)
-    ]
-
-
-def _failure(points, scanner: Scanner) -> NDArray[np.float32]:
+def _failure(points: list[torch.Tensor], scanner: Scanner) -> torch.Tensor:
     """How much more fat is left than at best: suppression is uneven in space."""
     *centre, strength = scanner.failure
-    distance = sum((axis - np.float32(c)) ** 2 for axis, c in zip(points, centre, strict=True))
-    return 1 + np.float32(strength / max(1 - scanner.suppression, 0.02)) * np.exp(distance * np.float32(-1 / 40.0**2))
+    most = strength / max(1 - scanner.suppression, 0.02)
+    return _squared_distance(points, centre).mul_(-1 / 40.0**2).exp_().mul_(most).add_(1)
 
 
-def _coil(points, scanner: Scanner) -> NDArray[np.float32]:
+def _squared_distance(points: list[torch.Tensor], centre: list[float]) -> torch.Tensor:
+    x, y, z = (axis - value for axis, value in zip(points, centre, strict=True))
+    return x.mul_(x).addcmul_(y, y).addcmul_(z, z)
+
+
+def _coil(points: list[torch.Tensor], scanner: Scanner) -> torch.Tensor:
     """Receiver sensitivity: a slope, brighter near the coil's elements at the rim, falling towards the coil's ends."""
-    slope = sum(np.float32(rate) * axis for rate, axis in zip(scanner.shading, points, strict=True))
-    rim = (points[0] ** 2 + points[1] ** 2) * np.float32(1 / 60.0**2)
-    ends = np.float32(1.0) - np.float32(0.22) * np.clip((points[2] * np.float32(1 / 90.0)) ** 2, 0, 1)
-    return np.exp(slope) * (1 + np.float32(scanner.coil) * np.clip(rim, 0, 1.4)) * ends
+    x, y, z = points
+    a, b, c = scanner.shading
+    slope = (x * a).add_(y, alpha=b).add_(z, alpha=c).exp_()
+    rim = (x * x).addcmul_(y, y).mul_(1 / 60.0**2).clamp_(0, 1.4).mul_(scanner.coil).add_(1)
+    ends = (z * (1 / 90.0)).square_().clamp_(0, 1).mul_(-0.22).add_(1)
+    return slope.mul_(rim).mul_(ends)
 
 
-def _metal(points, scanner: Scanner) -> NDArray[np.float32]:
+def _metal(points: list[torch.Tensor], scanner: Scanner) -> torch.Tensor:
     """A void about metal, with the signal of the void piled up along its rim."""
     *centre, radius = scanner.metal
-    distance = np.sqrt(sum((axis - np.float32(c)) ** 2 for axis, c in zip(points, centre, strict=True)))
-    distance *= np.float32(1 / radius)
-    rim = np.exp(-(((distance - np.float32(1.2)) * np.float32(5.0)) ** 2))
-    return 1 - np.exp(-(distance**4)) + np.float32(0.9) * rim
+    distance = _squared_distance(points, centre).sqrt_().mul_(1 / radius)
+    rim = (distance - 1.2).mul_(5.0).square_().neg_().exp_()
+    void = distance.square_().square_().neg_().exp_()
+    return rim.mul_(0.9).sub_(void).add_(1)
 
 
-def _digital(
-    picture: NDArray[np.float32], white: float, scanner: Scanner, generator: np.random.Generator
-) -> NDArray[np.int16]:
-    """Rician magnitude of the signal, in whole numbers of the scanner's gain."""
-    noise = generator.standard_normal((2, *picture.shape), dtype=np.float32)
-    noise *= np.float32(scanner.noise * white)
-    noise[0] += picture
-    magnitude = np.hypot(noise[0], noise[1])
-    magnitude *= np.float32(scanner.gain / white)
-    return np.clip(np.rint(magnitude), 0, 4095).astype(np.int16)
+def _digital(picture: torch.Tensor, noise: torch.Tensor, white: float, scanner: Scanner) -> torch.Tensor:
+    """Rician magnitude of the signal, int16, in whole numbers of the scanner's gain; ``noise``: standard normal."""
+    noise = noise.mul_(scanner.noise * white)
+    real, imaginary = noise[0].add_(picture), noise[1]
+    magnitude = real.mul_(real).addcmul_(imaginary, imaginary).sqrt_()
+    return magnitude.mul_(scanner.gain / white).round_().clamp_(0, 4095).to(torch.int16)
 
 
 def _series(

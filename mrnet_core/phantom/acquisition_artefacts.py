@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from mrnet_core.domain import Plane
 
@@ -42,18 +42,16 @@ def draw_artefacts(generator: np.random.Generator, plane: Plane) -> Artefact:
     )
 
 
-def add_artefacts(picture: NDArray[np.float32], artefact: Artefact) -> None:
+def add_artefacts(picture: torch.Tensor, artefact: Artefact) -> None:
     """Disturb ``picture`` (S, H, W) in place."""
     axis = artefact.phase_axis
     shift = max(round(artefact.ghost_shift * picture.shape[axis]), 1)
-    ghost = np.roll(picture, shift, axis) - np.roll(picture, -shift, axis)
-    np.abs(ghost, out=ghost)
-    ghost *= np.float32(artefact.ghost)
-    picture += ghost
+    ghost = picture.roll(shift, axis).sub_(picture.roll(-shift, axis)).abs_()
+    picture.add_(ghost.mul_(artefact.ghost))
     if artefact.wrap:
         # The leg beyond the field of view at the foot end, seen over the head end (and the other way round).
         n = artefact.wrap
-        top, bottom = picture[:, :n].copy(), picture[:, -n:].copy()
-        fade = np.linspace(0.5, 0.0, n, dtype=np.float32)[None, :, None]
-        picture[:, :n] += bottom[:, ::-1] * fade
-        picture[:, -n:] += top[:, ::-1] * fade[:, ::-1]
+        top, bottom = picture[:, :n].clone(), picture[:, -n:].clone()
+        fade = torch.linspace(0.5, 0.0, n, dtype=torch.float32, device=picture.device)[None, :, None]
+        picture[:, :n].add_(bottom.flip(1).mul_(fade))
+        picture[:, -n:].add_(top.flip(1).mul_(fade.flip(1)))

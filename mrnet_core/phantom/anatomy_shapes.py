@@ -1,23 +1,31 @@
 """Implicit functions: signed distances in mm, negative inside, float32, from which the knee is built."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = torch.Tensor
+"""float32, shape ``(n, rows, columns)``, on any device."""
 Z_LOW, Z_HIGH, Z_STEP = -150.0, 170.0, 0.25
 """Range and step, in mm, of the tables along z that lofted shapes are read from."""
 _Z = np.arange(Z_LOW, Z_HIGH, Z_STEP)
 
 
-def z_index(z: Field) -> NDArray[np.int32]:
-    """Row of the tables along z for each height."""
-    index = ((z - np.float32(Z_LOW)) * np.float32(1 / Z_STEP)).astype(np.int32)
-    return np.clip(index, 0, len(_Z) - 1, out=index)
+def z_index(z: Field) -> torch.Tensor:
+    """Row (int32) of the tables along z for each height."""
+    return line(z, Z_LOW, 1 / Z_STEP).to(torch.int32).clamp_(0, len(_Z) - 1)
 
 
-def table(heights, values, smooth: float = 3.0) -> Field:
+def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """``table[index]`` of a flat table and whole numbers of any shape, by torch's fastest way."""
+    return table.index_select(0, index.reshape(-1)).view(index.shape)
+
+
+def table(heights, values, smooth: float = 3.0) -> NDArray[np.float32]:
     """A smooth table along z through (height, value) knots; constant beyond the ends.
 
     ``smooth``: mm of the moving average that rounds the corners (applied twice).
@@ -31,17 +39,25 @@ def table(heights, values, smooth: float = 3.0) -> Field:
     return line.astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Loft:
-    """Elliptical cross-sections along z: tables of centre and inverse half-widths, read with ``z_index``."""
+class Table:
+    """A ``table`` along z, to be read on any device."""
 
-    cx: Field
-    cy: Field
-    inverse_a: Field
-    inverse_b: Field
-    least: Field
+    def __init__(self, heights, values) -> None:
+        self._on = cache(torch.from_numpy(table(heights, values)).to)
+
+    def __getitem__(self, index: torch.Tensor) -> Field:
+        return look_up(self._on(index.device), index)
+
+
+@dataclass(frozen=True, eq=False)
+class Loft:
+    """Elliptical cross-sections along z, read with ``z_index``."""
+
+    tables: NDArray[np.float32]
+    """Rows (centre x and y, inverse half-widths along x and y, the lesser half-width)."""
     box: tuple[float, ...]
     """Bounds (x0, x1, y0, y1, z0, z1) in mm."""
+    _on: dict[torch.device, torch.Tensor] = field(default_factory=dict, repr=False)
 
     @classmethod
     def through(cls, knots, *, grow: float = 1.0, shift=(0.0, 0.0), margin: float = 1.0) -> "Loft":
@@ -58,51 +74,73 @@ class Loft:
             *((cy - b).min() - margin, (cy + b).max() + margin),
             *(z.min(), z.max()),
         )
-        return cls(
-            table(z, cx), table(z, cy), 1 / wide, 1 / deep, np.minimum(wide, deep), tuple(float(value) for value in box)
-        )
+        tables = np.stack([table(z, cx), table(z, cy), 1 / wide, 1 / deep, np.minimum(wide, deep)])
+        return cls(tables, tuple(float(value) for value in box))
 
-    def distance(self, x: Field, y: Field, index: NDArray[np.int32], square: bool = False) -> Field:
+    def distance(self, x: Field, y: Field, index: torch.Tensor, square: bool = False) -> Field:
         """Signed distance of points (x, y) at table rows ``index``; ``square``: sections with fuller corners."""
-        u = x - self.cx[index]
-        u *= self.inverse_a[index]
-        v = y - self.cy[index]
-        v *= self.inverse_b[index]
-        u *= u
-        v *= v
+        if index.device not in self._on:
+            self._on[index.device] = torch.from_numpy(self.tables).to(index.device)
+        flat = index.reshape(-1)
+        cx, cy, inverse_a, inverse_b, least = (
+            row.index_select(0, flat).view(index.shape) for row in self._on[index.device]
+        )
+        u = torch.sub(x, cx, out=cx).mul_(inverse_a)
+        v = torch.sub(y, cy, out=cy).mul_(inverse_b)
+        u.mul_(u)
+        v.mul_(v)
         if square:
             both = u * v
-            u *= u
-            v *= v
-            u += v
-            u += both
-            np.sqrt(u, out=u)
+            u.mul_(u).addcmul_(v, v).add_(both).sqrt_()
         else:
-            u += v
-        np.sqrt(u, out=u)
-        u -= 1
-        u *= self.least[index]
-        return u
+            u.add_(v)
+        return u.sqrt_().sub_(1).mul_(least)
+
+
+def line(field: Field, zero: float, slope: float) -> Field:
+    """``slope * (field - zero)``, in one pass."""
+    return torch.add(_number(-zero * slope), field, alpha=slope)
+
+
+@lru_cache(1024)
+def _number(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float32)
+
+
+def below(field: Field, level: float | Field) -> torch.Tensor:
+    """``field < level``, by the fastest way."""
+    return _compared(torch.lt, field, level)
+
+
+def above(field: Field, level: float | Field) -> torch.Tensor:
+    """``field > level``, by the fastest way."""
+    return _compared(torch.gt, field, level)
+
+
+def _compared(compare: Callable, field: Field, level: float | Field) -> torch.Tensor:
+    # torch compares into floats with a CPU's vector instructions, into bools without.
+    if field.is_cuda:
+        return compare(field, level)
+    return compare(field, level, out=torch.empty_like(field)).bool()
 
 
 def ellipsoid(x: Field, y: Field, z: Field, centre, radii) -> Field:
     """Signed distance, close to true near the surface, to an axis-parallel ellipsoid."""
     (cx, cy, cz), (rx, ry, rz) = map(_floats, (centre, radii))
-    u, v, w = (x - cx) * (1 / rx), (y - cy) * (1 / ry), (z - cz) * (1 / rz)
-    u2, v2, w2 = u * u, v * v, w * w
-    near = np.sqrt(u2 + v2 + w2)
-    u2 *= 1 / rx**2
-    v2 *= 1 / ry**2
-    w2 *= 1 / rz**2
-    slope = np.sqrt(u2 + v2 + w2)
-    return near * (near - 1) / (slope + np.float32(1e-6))
+    u, v, w = line(x, cx, 1 / rx), line(y, cy, 1 / ry), line(z, cz, 1 / rz)
+    u.mul_(u)
+    v.mul_(v)
+    w.mul_(w)
+    near = (u + v).add_(w).sqrt_()
+    slope = u.mul_(1 / rx**2).add_(v, alpha=1 / ry**2).add_(w, alpha=1 / rz**2).sqrt_()
+    return (near - 1).mul_(near).div_(slope.add_(1e-6))
 
 
 def blob(x: Field, y: Field, z: Field, centre, radii) -> Field:
     """A cheaper ellipsoid: right in sign, distance only near the least radius."""
     (cx, cy, cz), (rx, ry, rz) = map(_floats, (centre, radii))
-    u, v, w = (x - cx) * (1 / rx), (y - cy) * (1 / ry), (z - cz) * (1 / rz)
-    return (np.sqrt(u * u + v * v + w * w) - 1) * min(rx, ry, rz)
+    u, v, w = line(x, cx, 1 / rx), line(y, cy, 1 / ry), line(z, cz, 1 / rz)
+    return u.mul_(u).addcmul_(v, v).addcmul_(w, w).sqrt_().sub_(1).mul_(min(rx, ry, rz))
 
 
 def capsule(x: Field, y: Field, z: Field, start, end, radius: float, flat=(1.0, 1.0, 1.0)) -> Field:
@@ -111,12 +149,13 @@ def capsule(x: Field, y: Field, z: Field, start, end, radius: float, flat=(1.0, 
     axis = tuple(b - a for a, b in zip(p, q, strict=True))
     length2 = sum(value * value for value in axis)
     dx, dy, dz = x - p[0], y - p[1], z - p[2]
-    t = (dx * axis[0] + dy * axis[1] + dz * axis[2]) * (1 / length2)
-    np.clip(t, 0, 1, out=t)
-    dx = (dx - t * axis[0]) * (1 / f[0])
-    dy = (dy - t * axis[1]) * (1 / f[1])
-    dz = (dz - t * axis[2]) * (1 / f[2])
-    return np.sqrt(dx * dx + dy * dy + dz * dz) - radius
+    t = (dx * (axis[0] / length2)).add_(dy, alpha=axis[1] / length2).add_(dz, alpha=axis[2] / length2)
+    t.clamp_(0, 1)
+    for offset, along, stretch in zip((dx, dy, dz), axis, f, strict=True):
+        offset.sub_(t, alpha=along)
+        if stretch != 1:
+            offset.mul_(1 / stretch)
+    return dx.mul_(dx).addcmul_(dy, dy).addcmul_(dz, dz).sqrt_().sub_(radius)
 
 
 def capsule_box(start, end, radius: float, flat=(1.0, 1.0, 1.0), margin: float = 0.8) -> tuple[float, ...]:
@@ -134,24 +173,17 @@ def ball_box(centre, radii, margin: float = 1.0) -> tuple[float, ...]:
 
 def smooth_union(a: Field, b: Field, blend: float) -> Field:
     """Union of two shapes with a seam rounded over ``blend`` mm (polynomial smooth minimum)."""
-    h = b - a
-    np.abs(h, out=h)
-    np.subtract(blend, h, out=h)
-    np.maximum(h, 0, out=h)
-    h *= h
-    h *= 0.25 / blend
-    return np.minimum(a, b) - h
+    return torch.minimum(a, b).sub_(_seam(a, b, blend))
 
 
 def smooth_cut(a: Field, b: Field, blend: float) -> Field:
     """Intersection of two shapes with a rounded edge (smooth maximum)."""
-    h = b - a
-    np.abs(h, out=h)
-    np.subtract(blend, h, out=h)
-    np.maximum(h, 0, out=h)
-    h *= h
-    h *= 0.25 / blend
-    return np.maximum(a, b) + h
+    return torch.maximum(a, b).add_(_seam(a, b, blend))
+
+
+def _seam(a: Field, b: Field, blend: float) -> Field:
+    h = line((b - a).abs_(), blend, -1.0).clamp_(min=0)
+    return h.mul_(h).mul_(0.25 / blend)
 
 
 def _floats(values) -> tuple[float, ...]:

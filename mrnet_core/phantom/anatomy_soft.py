@@ -1,13 +1,17 @@
 """The leg about the joint: skin, subcutaneous fat with septa, fascia, muscles with fat planes, vessels and nerve."""
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from mrnet_core.phantom.anatomy_shapes import Field, Loft, capsule, capsule_box
-from mrnet_core.phantom.anatomy_space import Space, Subject, Tissue, from_shank
-from mrnet_core.phantom.anatomy_texture import SEPTA, SIDE, STREAKS, tiles
+from mrnet_core.phantom.anatomy_shapes import Field, Loft, above, below, line, look_up
+from mrnet_core.phantom.anatomy_space import Space, Subject, Tissue, Window, among, from_shank
+from mrnet_core.phantom.anatomy_texture import SEPTA, STREAKS
 
 SKIN = 1.5
 """mm."""
+_BATCH = 2_000_000
+"""Voxels of twigs computed together."""
 _FASCIA = Loft.through(
     [
         (170, 0, -3, 58, 56),
@@ -153,44 +157,39 @@ class Soft:
 def envelope(space: Space, subject: Subject) -> Field:
     """Signed distance to the deep fascia; positive in the subcutaneous fat."""
     bent = _bent(space)
-    front = np.clip((bent + 4) * (-1 / 48.0), 0, 1)
-    front *= front
-    front *= 0.26
-    return _FASCIA.distance(space.x * (1 + front), bent, space.row)
+    front = line(bent, -4, -1 / 48.0).clamp_(0, 1)
+    front.mul_(front).mul_(0.26).add_(1)
+    return _FASCIA.distance(front.mul_(space.x), bent, space.row)
 
 
 def _bent(space: Space) -> Field:
     """y in the frame of the skin: the whole knee's above the joint, the shank's below, blended between."""
-    blend = np.clip((space.z - 12) * (-1 / 40.0), 0, 1)
-    blend *= space.sy - space.y
-    blend += space.y
-    return blend
+    blend = line(space.z, 12, -1 / 40.0).clamp_(0, 1)
+    return torch.lerp(space.y, space.sy, blend)
 
 
 def paint_leg(space: Space, subject: Subject) -> Field:
     """Skin, subcutaneous fat with septa, fascia and deep fat; returns the distance to the fascia."""
     fascia = envelope(space, subject)
-    fat = np.clip((space.y + 55) * (1 / 60.0), 0, 1)
-    fat *= 0.72 * subject.fat
-    fat += 0.28 * subject.fat + 0.8
-    depth = fascia - fat
-    space.put(depth < SKIN, Tissue.SKIN)
-    space.put(depth < 0, Tissue.FAT)
-    walls = tiles()[SEPTA * SIDE**3 + space.voxel]
-    ridge = np.abs(walls)
-    ridge *= np.where(fascia > 0, np.float32(1.0), np.float32(1.7))
-    fatty = space.tissue == Tissue.FAT
-    space.put((ridge < 0.095) & fatty, Tissue.FASCIA)
-    strands = np.abs(walls - 1.25) < 0.065
-    space.put(strands & fatty & (fascia < -3), Tissue.SYNOVIUM)
-    space.put(np.abs(fascia) < 0.45, Tissue.FASCIA)
+    fat = line(space.y, -55, 1 / 60.0).clamp_(0, 1).mul_(0.72 * subject.fat).add_(0.28 * subject.fat + 0.8)
+    depth = torch.sub(fascia, fat, out=fat)
+    space.put(below(depth, SKIN), Tissue.SKIN)
+    fatty = below(depth, 0)
+    space.put(fatty, Tissue.FAT)
+    walls = space.texture(SEPTA)
+    thick = above(fascia, 0).float().mul_(0.095 - 0.095 / 1.7).add_(0.095 / 1.7)
+    septa = below(walls.abs(), thick) & fatty
+    space.put(septa, Tissue.FASCIA)
+    strands = below(torch.maximum(walls.sub_(1.25).abs_().sub_(0.065), fascia + 3), 0)
+    space.put(strands & fatty, Tissue.SYNOVIUM)
+    space.put(below(fascia.abs(), 0.45), Tissue.FASCIA)
     return fascia
 
 
 def paint_muscles(space: Space, fascia: Field, soft: Soft, subject: Subject, windows) -> None:
     """Bellies with fat between neighbours and streaks within; ``windows``: where each can reach."""
-    nearest = np.full(space.x.shape, 99, np.float32)
-    second = np.full(space.x.shape, 99, np.float32)
+    nearest = torch.full_like(space.x, 99)
+    second = torch.full_like(space.x, 99)
     for belly, (lower, cut) in zip([*soft.upper, *soft.lower], windows, strict=True):
         if cut is None:
             continue
@@ -198,11 +197,11 @@ def paint_muscles(space: Space, fascia: Field, soft: Soft, subject: Subject, win
         row = space.shank_row[cut] if lower else space.row[cut]
         d = belly.distance(space.x[cut], y, row)
         near, next_ = nearest[cut], second[cut]
-        np.minimum(next_, np.maximum(near, d), out=next_)
-        np.minimum(near, d, out=near)
-    second -= nearest
-    muscle = (nearest < 0) & (second > 0.8) & (fascia < -0.9)
-    streak = np.abs(tiles()[STREAKS * SIDE**3 + space.voxel]) < 0.01 + 0.045 * subject.streaks
+        torch.minimum(next_, torch.maximum(near, d), out=next_)
+        torch.minimum(near, d, out=near)
+    second.sub_(nearest)
+    muscle = below(torch.maximum(nearest, fascia + 0.9), 0) & above(second, 0.8)
+    streak = below(space.texture(STREAKS).abs_(), 0.01 + 0.045 * subject.streaks)
     space.put(muscle, Tissue.MUSCLE)
     space.put(muscle & streak, Tissue.FAT)
 
@@ -210,23 +209,61 @@ def paint_muscles(space: Space, fascia: Field, soft: Soft, subject: Subject, win
 def paint_vessel(space: Space, vessel: Loft, tissue: Tissue) -> None:
     """A vessel or nerve with its wall."""
     d = vessel.distance(space.x, space.y, space.row)
-    inside = space.tissue != Tissue.AIR
+    inside = ~space.among((Tissue.AIR,))
     if tissue == Tissue.ARTERY:
-        space.put((d < 0.9) & inside, Tissue.SYNOVIUM)
-    space.put((d < 0) & inside, tissue)
+        space.put(below(d, 0.9) & inside, Tissue.SYNOVIUM)
+    space.put(below(d, 0) & inside, tissue)
 
 
-def paint_twig(space: Space, twig: tuple) -> None:
-    """A small vein in fat or muscle."""
-    start, end, radius = twig
-    d = capsule(space.x, space.y, space.z, start, end, radius)
-    free = (space.tissue == Tissue.FAT) | (space.tissue == Tissue.MUSCLE) | (space.tissue == Tissue.FASCIA)
-    space.put((d < 0) & free, Tissue.VEIN)
+def paint_twigs(space: Space, twigs: list[tuple], windows: list[Window]) -> None:
+    """Small veins in fat or muscle.
+
+    All at once, on the voxels of their windows: one by one they would keep a GPU longer than the rest of the knee.
+    """
+    shape = space.x.shape
+    batch: list[tuple[tuple, NDArray[np.int64]]] = []
+    for twig, window in zip(twigs, windows, strict=True):
+        if window is not None:
+            batch.append((twig, _voxels(window, shape)))
+        if sum(voxels.size for _, voxels in batch) > _BATCH:
+            _paint_rods(space, batch)
+            batch = []
+    if batch:
+        _paint_rods(space, batch)
 
 
-def twig_box(twig: tuple) -> tuple[float, ...]:
-    """Bounds of a twig."""
-    return capsule_box(*twig)
+def _paint_rods(space: Space, rods: list[tuple[tuple, NDArray[np.int64]]]) -> None:
+    device = space.x.device
+    which = torch.from_numpy(np.repeat(np.arange(len(rods)), [voxels.size for _, voxels in rods])).to(device)
+    at = torch.from_numpy(np.concatenate([voxels for _, voxels in rods])).to(device)
+    values = np.array([_rod(*rod) for rod, _ in rods], np.float32).T.copy()
+    x0, y0, z0, ax, ay, az, inverse, radius2 = torch.from_numpy(values).to(device).index_select(1, which)
+    x, y, z = (look_up(axis.reshape(-1), at) for axis in (space.x, space.y, space.z))
+    x.sub_(x0)
+    y.sub_(y0)
+    z.sub_(z0)
+    along = (x * ax).addcmul_(y, ay).addcmul_(z, az).mul_(inverse).clamp_(0, 1).neg_()
+    x.addcmul_(along, ax)
+    y.addcmul_(along, ay)
+    z.addcmul_(along, az)
+    inside = x.mul_(x).addcmul_(y, y).addcmul_(z, z) < radius2
+    inside &= among(look_up(space.tissue.reshape(-1), at), (Tissue.FAT, Tissue.MUSCLE, Tissue.FASCIA))
+    # Voxels outside are marked in one that does not exist: windows overlap, so each mark must be the same.
+    marked = torch.zeros(space.x.numel() + 1, dtype=torch.bool, device=device)
+    marked.index_fill_(0, torch.where(inside, at, space.x.numel()), True)
+    space.put(marked[:-1].view(space.x.shape), Tissue.VEIN)
+
+
+def _voxels(window: Window, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Flat index of each voxel of a window."""
+    samples, rows, columns = (np.arange(size)[one] for one, size in zip(window, shape, strict=True))
+    return ((samples[:, None, None] * shape[1] + rows[:, None]) * shape[2] + columns).ravel()
+
+
+def _rod(start, end, radius: float) -> tuple[float, ...]:
+    """Start, axis, inverse of its squared length and squared radius of a capsule."""
+    axis = np.subtract(end, start)
+    return (*start, *axis, float(1 / (axis @ axis)), radius**2)
 
 
 def _saphenous(subject: Subject) -> list[tuple]:

@@ -8,15 +8,20 @@ The tibia, the menisci and the calf are drawn in the shank's frame (x, sy, sz), 
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from mrnet_core.phantom.anatomy_shapes import Field, z_index
-from mrnet_core.phantom.anatomy_texture import tile_index
+from mrnet_core.phantom.anatomy_shapes import Field, look_up, z_index
+from mrnet_core.phantom.anatomy_texture import SIDE, tile_index, tiles
 
 PIVOT = (6.0, 23.0)
 """Axis of flexion, (y, z): through the centres of the condyles."""
+
+
+Window = tuple[slice, slice, slice] | None
+"""Along samples, rows and columns; None: nothing there."""
 
 
 class Tissue(IntEnum):
@@ -60,8 +65,8 @@ class Tissue(IntEnum):
 
 BONE = (Tissue.CORTEX, Tissue.MARROW, Tissue.RED_MARROW, Tissue.SCLEROSIS)
 KNEECAP = (Tissue.KNEECAP_CORTEX, Tissue.KNEECAP_MARROW)
-IS_BONE = np.isin(np.arange(len(Tissue)), [*BONE, *KNEECAP, Tissue.OEDEMA, Tissue.CONTUSION])
-"""By tissue value: inside a bone."""
+IN_BONE = (*BONE, *KNEECAP, Tissue.OEDEMA, Tissue.CONTUSION)
+"""Tissues inside a bone."""
 
 
 @dataclass(frozen=True)
@@ -135,21 +140,21 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """Points of the knee, arrays of one shape ``(n, rows, columns)``: whole-knee and shank coordinates in mm."""
+    """Points of the knee, tensors ``(n, rows, columns)`` on one device: whole-knee and shank coordinates in mm."""
 
     x: Field
     y: Field
     z: Field
     sy: Field
     sz: Field
-    row: NDArray[np.int32]
-    """Table rows (``z_index``) of z."""
-    shank_row: NDArray[np.int32]
+    row: torch.Tensor
+    """Table rows (``z_index``) of z, int32."""
+    shank_row: torch.Tensor
     """Table rows of sz."""
-    voxel: NDArray[np.int32]
-    """Voxel of the texture tiles."""
-    tissue: NDArray[np.uint8]
-    """Painted in place."""
+    voxel: torch.Tensor
+    """Voxel of the texture tiles, int32."""
+    tissue: torch.Tensor
+    """uint8, painted in place."""
 
     @classmethod
     def at(cls, x: Field, y: Field, z: Field, subject: Subject) -> "Space":
@@ -158,20 +163,47 @@ class Space:
         return cls(
             *(x, y, z, sy, sz, z_index(z), z_index(sz)),
             tile_index(x, y, z, subject.tile),
-            np.zeros(x.shape, np.uint8),
+            torch.zeros(x.shape, dtype=torch.uint8, device=x.device),
         )
 
     def crop(self, cut: tuple[slice, ...]) -> "Space":
         """The part of the space in a window; it shares memory."""
         return Space(*(getattr(self, name)[cut] for name in self.__dataclass_fields__))
 
-    def put(self, where: NDArray[np.bool_], tissue: Tissue) -> None:
+    def put(self, where: torch.Tensor, tissue: Tissue) -> None:
         """Paint a tissue where ``where`` holds."""
-        np.copyto(self.tissue, np.uint8(tissue), where=where)
+        # In bytes: twenty times as fast on a CPU as masked_fill_.
+        self.tissue.mul_((~where).view(torch.uint8)).add_(where.view(torch.uint8), alpha=int(tissue))
 
-    def soft(self) -> NDArray[np.bool_]:
+    def among(self, tissues: tuple[Tissue, ...]) -> torch.Tensor:
+        """Where the tissue is one of ``tissues``."""
+        return among(self.tissue, tissues)
+
+    def soft(self) -> torch.Tensor:
         """Inside the leg and not bone."""
-        return ~IS_BONE[self.tissue] & (self.tissue != Tissue.AIR)
+        return ~among(self.tissue, (Tissue.AIR, *IN_BONE))
+
+    def texture(self, tile: int) -> Field:
+        """A texture tile's noise (``anatomy_texture``) at the points."""
+        return look_up(tiles(str(self.voxel.device))[tile * SIDE**3 : (tile + 1) * SIDE**3], self.voxel)
+
+
+def among(tissue: torch.Tensor, tissues: tuple[Tissue, ...]) -> torch.Tensor:
+    """Where a painting's tissue is one of ``tissues``."""
+    found = None
+    for first, length in _runs(tissues):
+        # Bytes wrap below 0, so that one comparison finds a run of values.
+        one = (tissue - first if first else tissue.clone()).lt_(length).view(torch.bool)
+        found = one if found is None else found.logical_or_(one)
+    return found
+
+
+@cache
+def _runs(tissues: tuple[Tissue, ...]) -> list[tuple[int, int]]:
+    """(first value, length) of each run of successive values."""
+    values = sorted({int(tissue) for tissue in tissues})
+    firsts = [value for value in values if value - 1 not in values]
+    return [(first, next(n for n in range(1, 99) if first + n not in values)) for first in firsts]
 
 
 def shank_frame(y, z, subject: Subject):

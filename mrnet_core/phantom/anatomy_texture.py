@@ -6,6 +6,7 @@ One set of tiles serves every exam; a subject shifts them by whole voxels.
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import fft
 
@@ -19,8 +20,13 @@ _SEED = 20_181_127
 
 
 @cache
-def tiles() -> NDArray[np.float32]:
+def tiles(device: str = "cpu") -> torch.Tensor:
     """Flat float32 tiles ``(6 * SIDE**3,)``, each of mean 0 and standard deviation 1, clipped to ±4."""
+    return torch.from_numpy(_made()) if device == "cpu" else tiles().to(device)
+
+
+@cache
+def _made() -> NDArray[np.float32]:
     g = np.random.Generator(np.random.Philox(_SEED))
     made = [
         _mix(g, ((0.8, (1, 1, 1), 0.75), (2.2, (1, 1, 1), 0.45), (9.0, (1, 1, 1), 0.5))),
@@ -34,18 +40,13 @@ def tiles() -> NDArray[np.float32]:
     return np.concatenate([np.clip(tile, -4, 4).ravel() for tile in made]).astype(np.float32)
 
 
-def tile_index(x, y, z, shift: tuple[int, int, int]) -> NDArray[np.int32]:
-    """Flat voxel of a tile for each point (mm)."""
+def tile_index(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, shift: tuple[int, int, int]) -> torch.Tensor:
+    """Flat voxel (int32) of a tile for each point (mm)."""
     index = None
     for axis, offset in zip((z, y, x), shift, strict=True):
         # The constant keeps the sum positive, so that truncation is a floor.
-        part = (axis * np.float32(1 / VOXEL) + np.float32(offset + 8 * SIDE)).astype(np.int32)
-        part &= SIDE - 1
-        if index is None:
-            index = part
-        else:
-            index *= SIDE
-            index += part
+        part = (axis * (1 / VOXEL)).add_(offset + 8 * SIDE).to(torch.int32).bitwise_and_(SIDE - 1)
+        index = part if index is None else index.mul_(SIDE).add_(part)
     return index
 
 

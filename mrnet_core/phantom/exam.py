@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mrnet_core.domain import InputError, Plane, Series, Side, Split, Task
@@ -81,6 +82,7 @@ def make_exam(
     without: int | None = None,
     structures: bool = False,
     sequences: Mapping[Plane, str] | None = None,
+    device: torch.device | str = "cpu",
 ) -> PhantomExam:
     """Make exam ``k`` of ``seed``.
 
@@ -104,6 +106,8 @@ def make_exam(
         Also give the masks of ``STRUCTURES``.
     sequences
         By plane, the name of another sequence: ``PD`` for the sagittal.
+    device
+        Where it is computed. Another device gives the same exam, but for float rounding: a grey level in few pixels.
 
     Raises
     ------
@@ -117,14 +121,16 @@ def make_exam(
     side, age, sex, subject, drawn = _person(seed, k, pathology, planned)
     knee = Knee(subject)
     kept = _kept(drawn if lesions is None else lesions, without)
-    kept = tuple(replace(lesion, volume_mm3=round(measure(lesion, kept, knee), 1)) for lesion in kept)
     scanner = Scanner.draw(_generator(seed, k, _STREAMS["scanner"]))
     scans = {}
-    for number, plane in enumerate(Plane):
-        if plane in planes:
-            own = _generator(seed, k, 10 + number)
-            grid = draw_grid(own, plane, size)
-            scans[plane] = acquire(plane, grid, chosen[plane], knee, side, kept, scanner, own, structures=structures)
+    with torch.inference_mode():
+        kept = tuple(replace(lesion, volume_mm3=round(measure(lesion, kept, knee), 1)) for lesion in kept)
+        for number, plane in enumerate(Plane):
+            if plane in planes:
+                own = _generator(seed, k, 10 + number)
+                grid = draw_grid(own, plane, size)
+                wanted = plane, grid, chosen[plane], knee, side, kept, scanner, own
+                scans[plane] = acquire(*wanted, structures=structures, device=device)
     labels = labels_of(kept)
     reported = planned.report_labels or _report(_generator(seed, k, _STREAMS["report"]), labels)
     return PhantomExam(

@@ -1,16 +1,21 @@
-"""Lesions painted into a healthy knee, each only in the window that it can reach, with its mask."""
+"""Knees and lesions painted on a lattice of voxels, each part only in the window that it can reach."""
 
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mrnet_core.phantom import pathology_joint as joint
 from mrnet_core.phantom import pathology_meniscus as meniscus
-from mrnet_core.phantom.anatomy import Affine, Knee, Space, Subject, box_bounds
+from mrnet_core.phantom.anatomy import Affine, Knee, Space, Subject, Window, box_bounds
+from mrnet_core.phantom.anatomy_texture import SIDE
 from mrnet_core.phantom.pathology import Lesion
 
-Mask = NDArray[np.bool_]
+SUB_SLICES = 3
+"""Samples across a slice that are averaged: partial volume."""
+Painted = tuple[Window, torch.Tensor] | None
+"""A lesion's window and its mask there; None: not here."""
 _PAINTERS: dict[str, tuple[Callable, Callable]] = {
     # kind: (box and frame of a lesion, painter)
     "effusion": (joint.effusion_box, joint.paint_effusion),
@@ -34,33 +39,81 @@ _PAINTERS: dict[str, tuple[Callable, Callable]] = {
 _ORDER = {kind: n for n, kind in enumerate(_PAINTERS)}
 
 
-def lesion_boxes(affine: Affine, subject: Subject, lesions: tuple[Lesion, ...]) -> list[NDArray[np.float64]]:
-    """Index bounds of each lesion on a lattice of voxels."""
-    if not lesions:
-        return []
-    return list(box_bounds(affine, [_PAINTERS[lesion.type][0](lesion, subject) for lesion in lesions], subject))
+class Painter:
+    """Paints a knee and its lesions on slices of one lattice of voxels, as many at a time as the caller wants.
+
+    Windows are decided slice by slice, so that what is painted does not depend on how many are painted together.
+    """
+
+    def __init__(
+        self, affine: Affine, knee: Knee, lesions: tuple[Lesion, ...], device: torch.device | str = "cpu"
+    ) -> None:
+        self.affine, self.knee, self.lesions, self.device = affine, knee, lesions, torch.device(device)
+        self._parts = _Windows(knee.windows(affine, knee.parts), affine.shape)
+        self._lesions = _Windows(lesion_boxes(affine, knee.subject, lesions), affine.shape)
+        self._jitter = torch.from_numpy(_jitter(affine.shape[1:])).to(self.device)
+
+    def paint(
+        self, slices: NDArray[np.float64], steps: NDArray[np.float64], keep_healthy: bool = False
+    ) -> tuple[Space, list[Painted], torch.Tensor | None]:
+        """Paint neighbouring slices, each sampled at ``slice + steps``.
+
+        Returns
+        -------
+        space, masks, healthy
+            The painted space ``(len(slices) * len(steps), H, W)``, samples of a slice together; a mask a lesion; and
+            the tissue without lesions where ``keep_healthy``.
+        """
+        reach = (float(steps[1]) - float(steps[0])) / 2 if len(steps) > 1 else 0.0
+        jitter = (self._jitter[: len(steps)] * reach).repeat(len(slices), 1, 1) if reach else 0.0
+        at = (np.asarray(slices, float)[:, None] + steps).ravel()
+        space = Space.at(*self.affine.points(at, jitter, self.device), self.knee.subject)
+        ends = np.asarray(slices) + float(steps.min()) - reach, np.asarray(slices) + float(steps.max()) + reach
+        self.knee.paint(space, self._parts.within(*ends, len(steps)).__getitem__)
+        healthy = space.tissue.clone() if keep_healthy else None
+        windows = self._lesions.within(*ends, len(steps))
+        return space, paint_lesions(space, windows, self.knee.subject, self.lesions), healthy
 
 
-def paint_lesions(
-    space: Space, windows: list[tuple[slice, slice] | None], subject: Subject, lesions: tuple[Lesion, ...]
-) -> list[Mask | None]:
-    """Paint each lesion into ``space`` in place; returns one mask a lesion, of the space's shape, None: not here."""
-    masks: list[Mask | None] = [None] * len(lesions)
+class _Windows:
+    """Where parts lie on a lattice: rows and columns once and for all, samples by the slices that are painted."""
+
+    def __init__(self, bounds: NDArray[np.float64], shape: tuple[int, int, int]) -> None:
+        self._bounds = bounds.reshape(-1, 3, 2)
+        low = np.maximum(self._bounds[:, 1:, 0].astype(int), 0)
+        high = np.minimum(self._bounds[:, 1:, 1].astype(int) + 2, shape[1:])
+        self._flat = [
+            (slice(int(top), int(bottom)), slice(int(left), int(right))) if top < bottom and left < right else None
+            for (top, left), (bottom, right) in zip(low, high, strict=True)
+        ]
+
+    def within(self, low: NDArray[np.float64], high: NDArray[np.float64], samples: int) -> list[Window]:
+        """The window of each part; slice ``i`` reaches from ``low[i]`` to ``high[i]`` and has ``samples``."""
+        here = (self._bounds[:, 0, 1, None] >= low) & (self._bounds[:, 0, 0, None] <= high)
+        first, last = here.argmax(axis=1), here.shape[1] - here[:, ::-1].argmax(axis=1)
+        return [
+            (slice(a * samples, b * samples), *flat) if there and flat else None
+            for there, a, b, flat in zip(here.any(axis=1), first.tolist(), last.tolist(), self._flat, strict=True)
+        ]
+
+
+def lesion_boxes(affine: Affine, subject: Subject, lesions: tuple[Lesion, ...]) -> NDArray[np.float64]:
+    """Index bounds ``(n, 3, 2)`` of each lesion on a lattice of voxels."""
+    return box_bounds(affine, [_PAINTERS[lesion.type][0](lesion, subject) for lesion in lesions], subject)
+
+
+def paint_lesions(space: Space, windows: list[Window], subject: Subject, lesions: tuple[Lesion, ...]) -> list[Painted]:
+    """Paint each lesion into ``space`` in place; returns each one's window and its mask there."""
+    masks: list[Painted] = [None] * len(lesions)
     for n in sorted(range(len(lesions)), key=lambda n: _ORDER[lesions[n].type]):
         window = windows[n]
-        if window is None:
-            continue
-        cut = (slice(None), *window)
-        painted = _PAINTERS[lesions[n].type][1](space.crop(cut), lesions[n], subject)
-        if painted.any():
-            whole = np.zeros(space.x.shape, bool)
-            whole[cut] = painted
-            masks[n] = whole
+        if window is not None:
+            masks[n] = window, _PAINTERS[lesions[n].type][1](space.crop(window), lesions[n], subject)
     return masks
 
 
 def measure(lesion: Lesion, others: tuple[Lesion, ...], knee: Knee, step: float = 0.0) -> float:
-    """Painted volume of a lesion, mm³ of the subject's own knee, on a lattice over its box.
+    """Painted volume of a lesion, mm³ of the subject's own knee, on a lattice over its box; always on the CPU.
 
     ``others``: every lesion of the exam, ``lesion`` among them; ``step``: mm of the lattice, 0: one that suits the box.
     """
@@ -70,13 +123,10 @@ def measure(lesion: Lesion, others: tuple[Lesion, ...], knee: Knee, step: float 
     size = corners[1] - corners[0]
     step = step or max(0.5, float(np.cbrt(size.prod() / 150_000)))
     shape = tuple(int(n) for n in np.ceil(size / step) + 1)
-    affine = Affine(corners[0], np.eye(3) * step, shape)
-    parts, boxes = knee.windows(affine, knee.parts), lesion_boxes(affine, subject, others)
-    space = Space.at(*affine.points(np.arange(shape[0], dtype=float)), subject)
-    knee.paint(space, lambda n: _window(parts[n], shape))
-    masks = paint_lesions(space, [_window(bounds, shape) for bounds in boxes], subject, others)
-    mask = masks[others.index(lesion)]
-    count = 0 if mask is None else int(mask.sum())
+    painter = Painter(Affine(corners[0], np.eye(3) * step, shape), knee, others)
+    _, masks, _ = painter.paint(np.arange(shape[0], dtype=float), np.zeros(1))
+    painted = masks[others.index(lesion)]
+    count = 0 if painted is None else int(painted[1].sum())
     return count * step**3 * subject.scale**3 * subject.breadth
 
 
@@ -85,9 +135,6 @@ def _whole_bounds(box, shank: bool, subject: Subject) -> NDArray[np.float64]:
     return box_bounds(unit, [(box, shank)], subject)[0].T
 
 
-def _window(bounds: NDArray[np.float64], shape) -> tuple[slice, slice] | None:
-    if bounds[0, 1] < 0 or bounds[0, 0] > shape[0] - 1:
-        return None
-    top, bottom = max(int(bounds[1, 0]), 0), min(int(bounds[1, 1]) + 2, shape[1])
-    left, right = max(int(bounds[2, 0]), 0), min(int(bounds[2, 1]) + 2, shape[2])
-    return (slice(top, bottom), slice(left, right)) if top < bottom and left < right else None
+def _jitter(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A fixed scatter (SUB_SLICES, H, W) of the samples' places, so that slanted surfaces show no terraces."""
+    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.8, 0.8, (SUB_SLICES, *shape)).astype(np.float32)

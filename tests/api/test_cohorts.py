@@ -9,7 +9,7 @@ import pytest
 
 from mrnet_core.api import cohorts
 from mrnet_core.api.cohorts import CohortOrder, make_cohort
-from mrnet_core.domain import InputError, Plane, Split
+from mrnet_core.domain import InputError, InstallationError, Plane, Split
 from mrnet_core.phantom import STRUCTURES, make_exam, plan_cohort
 from mrnet_core.phantom.layout import CHANNELS, cells_of, lesion_masks
 from mrnet_core.preprocess import Landmarks, fit_landmarks, prepare, resize_series
@@ -200,9 +200,44 @@ def test_a_paper_cohort_ends_with_the_specialists_reference(tmp_path, monkeypatc
         ({"form": "png"}, "form 'png' is unknown"),
         ({"seed": -1}, "--seed must be 0 or more"),
         ({"jobs": 0}, "--jobs must be 1 or more"),
-        ({"device": "cuda"}, "on the CPU only"),
+        ({"device": "abacus"}, "--device abacus is unknown; give cpu, cuda or cuda:N"),
+        ({"device": "meta"}, "--device meta is not supported; give cpu, cuda or cuda:N"),
     ],
 )
 def test_an_order_that_cannot_be_met_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         order(Path("nowhere"), **changes)
+
+
+def test_a_gpu_that_is_not_there_is_the_installations_fault(monkeypatch):
+    monkeypatch.setattr(cohorts.torch.cuda, "device_count", lambda: 1)
+    assert order(Path("nowhere"), device="cuda").device == "cuda"
+    assert order(Path("nowhere"), device="cuda:0").device == "cuda:0"
+    with pytest.raises(InstallationError, match="no device cuda:1 is at hand: make knees with --device cpu"):
+        order(Path("nowhere"), device="cuda:1")
+    monkeypatch.setattr(cohorts.torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(InstallationError, match="no device cuda is at hand"):
+        order(Path("nowhere"), device="cuda")
+
+
+def test_workers_are_one_a_core_but_few_share_a_gpu(monkeypatch):
+    monkeypatch.setattr(cohorts.torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(cohorts.os, "cpu_count", lambda: 64)
+    assert order(Path("nowhere"), jobs=None).workers() == 64
+    assert order(Path("nowhere"), jobs=None, device="cuda").workers() == 12
+    assert order(Path("nowhere"), jobs=20, device="cuda").workers() == 20
+
+
+def test_exams_are_made_on_the_device_that_was_ordered(tmp_path, monkeypatch):
+    """Both the exam and, where somebody is asked what could be seen, its twin."""
+    monkeypatch.setattr(cohorts.torch.cuda, "device_count", lambda: 1)
+    seen = []
+
+    def make(*arguments, device, **wanted):
+        seen.append((device, wanted.get("lesions")))
+        return make_exam(*arguments, **wanted)
+
+    monkeypatch.setattr(cohorts, "make_exam", make)
+    make_cohort(order(tmp_path / "there", device="cuda"))
+    assert {device for device, _ in seen} == {"cuda"}
+    assert (("cuda", ())) in seen

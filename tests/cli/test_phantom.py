@@ -70,7 +70,7 @@ def test_the_default_is_dicom_in_full_size_and_the_paper_needs_no_count(ordered)
         ("--seed 1 --exams 2", "at least 3 exams"),
         ("--seed -1 --exams 3", "--seed must be 0 or more"),
         ("--seed 1 --exams 0 --cohort paper", "at least 1 training exam"),
-        ("--seed 1 --exams 3 --device cuda", "CPU only"),
+        ("--seed 1 --exams 3 --device abacus", "give cpu, cuda or cuda:N"),
         ("--seed 1 --exams 3 --jobs 0", "--jobs must be 1 or more"),
     ],
 )

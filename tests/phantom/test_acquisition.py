@@ -1,14 +1,18 @@
 """Whole exams: determinism, twins, masks, geometry of the series, sequences, artefacts."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from mrnet_core.domain import InputError, Plane, Side, Split, Task
-from mrnet_core.phantom import KINDS, PlannedExam, make_exam
-from mrnet_core.phantom.acquisition import Scanner
+from mrnet_core.phantom import KINDS, PlannedExam, acquisition, make_exam
+from mrnet_core.phantom.acquisition import BUDGET, PSF, Scanner, blurred, slices_at_once
 from mrnet_core.phantom.acquisition_artefacts import Artefact, add_artefacts
 from mrnet_core.phantom.acquisition_grid import AXES, draw_grid, knee_affine
 from mrnet_core.phantom.anatomy import STRUCTURES, Subject
@@ -33,6 +37,55 @@ def test_an_exam_depends_on_seed_and_number_alone(torn):
     assert again.lesions == torn.lesions
     other = make_exam(31, 5, size="small", pathology="both", planes=(Plane.AXIAL,))
     assert not np.array_equal(other.series[Plane.AXIAL].pixels[:8], torn.series[Plane.AXIAL].pixels[:8])
+
+
+def pictures(exam):
+    """Everything of an exam that was computed from its knee, one array a name."""
+    found = {}
+    for plane, series in exam.series.items():
+        found[plane, "pixels"] = series.pixels
+        found |= {(plane, n): mask for n, mask in enumerate(exam.masks[plane])}
+        found |= {(plane, name): mask for name, mask in exam.structures[plane].items()}
+    return found
+
+
+@pytest.mark.parametrize("together", [3, 999])
+def test_slices_painted_together_are_those_painted_one_by_one(torn, monkeypatch, together):
+    """The CPU paints a slice at a time, a GPU a whole series: the same code, and the same exam to the last pixel."""
+    assert slices_at_once(torn.grids[Plane.AXIAL], torch.device("cpu")) == 1
+    monkeypatch.setattr(acquisition, "slices_at_once", lambda grid, device: together)
+    other = pictures(make_exam(31, 4, size="small", pathology="both", structures=True))
+    for name, array in pictures(torn).items():
+        assert np.array_equal(array, other[name]), name
+
+
+def test_a_gpu_paints_no_more_samples_at_a_time_than_its_memory_was_planned_for(torn):
+    grid = torn.grids[Plane.AXIAL]
+    gpu = torch.device("cuda")
+    assert slices_at_once(grid, gpu) >= grid.shape[0]
+    wide = replace(grid, shape=(60, 512, 512))
+    assert 1 <= slices_at_once(wide, gpu) <= BUDGET / (3 * 512 * 512)
+    assert slices_at_once(replace(grid, shape=(2, 9000, 9000)), gpu) == 1
+
+
+def test_on_another_device_everything_is_computed_there():
+    """No GPU is needed: fake tensors refuse to mix devices. In a process of its own, as caches would keep them."""
+    script = Path(__file__).with_name("imagined_gpu.py")
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=script.parents[2], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
+    assert {kind for kind, _, _ in lines} == {"normal", "both", *KINDS}
+    for kind, computed, series in lines:
+        assert int(computed) > 1500, kind
+        assert int(series) == len(Plane)  # the pixels of each series are brought back once
+
+
+def test_the_point_spread_is_a_gaussian_with_mirrored_edges():
+    picture = np.random.default_rng(3).random((2, 17, 23), dtype=np.float32)
+    wanted = np.stack([ndimage.gaussian_filter(one, PSF) for one in picture])
+    assert np.abs(blurred(torch.from_numpy(picture)).numpy() - wanted).max() < 1e-5
 
 
 def test_small_exams_have_8_to_12_slices_and_full_ones_17_to_61(torn):
@@ -197,16 +250,16 @@ def test_noise_is_rician_in_the_background(torn):
 
 
 def test_ghosts_and_wrap_add_a_shifted_copy_of_the_signal():
-    picture = np.zeros((1, 40, 40), np.float32)
+    picture = torch.zeros((1, 40, 40))
     picture[0, 20, 20] = 100
     add_artefacts(picture, Artefact(0.1, 0.25, 0, 1))
     assert picture[0, 20, 20] == 100
-    assert picture[0, 30, 20] == pytest.approx(10)
-    assert picture[0, 10, 20] == pytest.approx(10)
-    folded = np.zeros((1, 40, 40), np.float32)
+    assert float(picture[0, 30, 20]) == pytest.approx(10)
+    assert float(picture[0, 10, 20]) == pytest.approx(10)
+    folded = torch.zeros((1, 40, 40))
     folded[0, 39, 5] = 100
     add_artefacts(folded, Artefact(0.0, 0.25, 8, 1))
-    assert folded[0, 0, 5] == pytest.approx(50)
+    assert float(folded[0, 0, 5]) == pytest.approx(50)
 
 
 def test_a_few_scanners_meet_metal_and_half_are_of_3_tesla():

@@ -7,7 +7,6 @@ import pytest
 from scipy import ndimage
 
 from mrnet_core.domain import Task
-from mrnet_core.phantom.acquisition import Painter
 from mrnet_core.phantom.anatomy import Affine, Knee, Subject, Tissue
 from mrnet_core.phantom.pathology import (
     ACL_GRADES,
@@ -22,7 +21,7 @@ from mrnet_core.phantom.pathology import (
     labels_of,
 )
 from mrnet_core.phantom.pathology_meniscus import SKIN
-from mrnet_core.phantom.pathology_paint import measure
+from mrnet_core.phantom.pathology_paint import Painter, measure
 
 STEP = 0.5
 
@@ -52,9 +51,12 @@ def painted(knee: Knee, lesion: Lesion, box, step: float = STEP):
     shape = (int((x1 - x0) / step), int((z1 - z0) / step), int((y1 - y0) / step))
     steps = np.array([[step, 0, 0], [0, 0, -step], [0, step, 0]])
     painter = Painter(Affine(np.array([x0, y0, z1], float), steps, shape), knee, (lesion,))
-    slices = [painter.slice(k, np.array([float(k)]), keep_healthy=True) for k in range(shape[0])]
-    mask = [np.zeros(shape[1:], bool) if masks[0] is None else masks[0][0] for _, masks, _ in slices]
-    return np.stack([healthy[0] for *_, healthy in slices]), np.stack([s.tissue[0] for s, *_ in slices]), np.stack(mask)
+    space, masks, healthy = painter.paint(np.arange(shape[0]), np.zeros(1), keep_healthy=True)
+    mask = np.zeros(shape, bool)
+    if masks[0] is not None:
+        window, where = masks[0]
+        mask[window] = where.numpy()
+    return healthy.numpy(), space.tissue.numpy(), mask
 
 
 NOTCH = (-14, 20, -22, 30, -12, 30)
