@@ -38,11 +38,11 @@ _FINE = {
     Tissue.CONTUSION: (TRABECULAE, 0.15),
     Tissue.SCLEROSIS: (TRABECULAE, 0.10),
     Tissue.MUSCLE: (FIBRES, 0.085),
-    Tissue.FAT: (LOBULES, 0.055),
+    Tissue.FAT: (LOBULES, 0.09),
     Tissue.SYNOVIUM: (LOBULES, 0.28),
     Tissue.FLUID: (LOBULES, 0.05),
     Tissue.CARTILAGE: (LOBULES, 0.05),
-    Tissue.ACL: (STRIPES, 0.24),
+    Tissue.ACL: (STRIPES, 0.30),
     Tissue.MUCOID: (STRIPES, 0.14),
     Tissue.TORN_FIBRES: (LOBULES, 0.22),
     Tissue.SCAR: (LOBULES, 0.22),
@@ -59,14 +59,14 @@ class Scanner:
     field_tesla: float
     gain: float
     noise: float
-    """Standard deviation of each quadrature channel, relative to fluid in T2 FS (fat in T1)."""
+    """Standard deviation of each quadrature channel, relative to fluid where fat is suppressed, to fat in T1."""
     suppression: float
     """Share of the fat's signal that fat suppression removes where it works best."""
     failure: tuple[float, ...]
     """Where and how strongly suppression fails: centre (L, P, H) in mm, and strength."""
     shading: tuple[float, float, float]
     coil: float
-    """How much brighter the leg's rim is than its middle."""
+    """How much brighter the leg is 60 mm from its middle than there: a knee coil's elements lie on the skin."""
     manufacturer: str
     metal: tuple[float, ...]
     """Where metal spoils the field: centre (L, P, H) and radius in mm, 0 for none."""
@@ -79,11 +79,11 @@ class Scanner:
         return cls(
             field_tesla=3.0 if high else 1.5,
             gain=float(g.uniform(500, 1500)),
-            noise=float(g.uniform(0.010, 0.022) * (0.8 if high else 1.1)),
-            suppression=float(g.uniform(0.89, 0.95)),
+            noise=float(g.uniform(0.004, 0.010) * (0.8 if high else 1.1)),
+            suppression=float(g.uniform(0.91, 0.96)),
             failure=(*(float(value) for value in g.normal(0, 1, 3) * (45, 45, 60)), float(g.uniform(0.0, 0.15))),
             shading=tuple(float(value) for value in g.normal(0, 0.0022, 3)),
-            coil=float(g.uniform(0.08, 0.3)),
+            coil=float(g.uniform(0.25, 0.70)),
             manufacturer=str(g.choice(["PHANTOM A", "PHANTOM B"])),
             metal=_draw_metal(g),
         )
