@@ -26,6 +26,9 @@ from mrnet_core.report.study import Section, curves_figure, study_html, study_pd
 from mrnet_core.store import Run, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
+from mrnet_core.training.data import PlaneSet
+from mrnet_core.training.graphs import Recorder
+from mrnet_core.training.loop import train_epoch
 from mrnet_core.training.network import Network, make_optimiser, step
 
 SEED = 2018
@@ -53,20 +56,25 @@ class StudySize:
         return self.exams - held_out, held_out
 
 
-def _from_cells(steps: int, epochs: int) -> TrainConfig:
+def _from_cells(steps: int, epochs: int, slices: int = 32, learning_rate: float = 2e-5) -> TrainConfig:
     return TrainConfig(
         initialisation="cells",
         head_first=True,
         epochs=epochs,
-        learning_rate=2e-5,
-        trunk=TrunkConfig(steps=steps, warm_up=min(100, steps // 4)),
+        learning_rate=learning_rate,
+        trunk=TrunkConfig(steps=steps, slices=slices, warm_up=min(100, steps // 4)),
     )
 
 
 SIZES = {
     "tiny": StudySize(60, "small", _from_cells(120, 1), "60 small synthetic exams: shows that every part works"),
     "small": StudySize(400, "full", _from_cells(1500, 1), "400 synthetic exams"),
-    "paper": StudySize(None, "full", _from_cells(6000, 50), "1,370 synthetic exams, 50 epochs, as in the paper"),
+    "paper": StudySize(
+        None,
+        "full",
+        _from_cells(4000, 50, slices=96, learning_rate=1e-5),
+        "1,370 synthetic exams, 50 epochs, as in the paper",
+    ),
 }
 
 
@@ -98,11 +106,11 @@ def fit_size(device: str | None) -> str:
 
 def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate:
     """Time one exam of the phantom and one training step, and multiply."""
-    began = time.perf_counter()
-    if data is None:
-        make_exam(SEED, 0, size=size.slices, pathology="both")
-    exam = time.perf_counter() - began
+    where = choose_device(device)
+    gpu = where.type == "cuda"
+    exam = exam_seconds(size.slices, where.type) if data is None else 0.0
     one = step_seconds(device)
+    fast = recorded_step_seconds(where) if gpu else one
     training, held_out = size.counts
     slices = SLICES[size.slices]
     if data is not None:
@@ -110,23 +118,51 @@ def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate
         training, held_out, slices = len(folder.exams[Split.TRAIN]), 240, 31
     share = slices / 32
     config = size.config
-    features = (training + 2 * held_out) * len(Plane) * share * one * 0.4
+    features = (training + 2 * held_out) * len(Plane) * share * fast * 0.4
+    wide = 1.0 if gpu else config.trunk.slices / 32  # a GPU waits for launches, not for arithmetic
     return Estimate(
         cohort=0.0 if data is not None else (training + held_out) * exam / (os.cpu_count() or 1),
-        trunk=config.trunk.steps * one * 1.35 if config.initialisation == "cells" else 0.0,
-        networks=features + config.epochs * NETWORKS * share * one * (training + 0.4 * held_out),
+        trunk=config.trunk.steps * one * wide * 1.35 if config.initialisation == "cells" else 0.0,
+        networks=features + config.epochs * NETWORKS * share * fast * (training + 0.4 * held_out),
         rest=60 + held_out / 2 * len(Plane) * share * one * 1.2,
     )
+
+
+def exam_seconds(size: str, device: str) -> float:
+    """Seconds of making one synthetic exam in one process, the second of two."""
+    for number in range(2):
+        began = time.perf_counter()
+        make_exam(SEED, number, size=size, pathology="both", device=device)
+    return time.perf_counter() - began
+
+
+def recorded_step_seconds(device: torch.device, exams: int = 32, slices: int = 32) -> float:
+    """Seconds of one network's step where a GPU replays recorded steps of three networks."""
+    config = TrainConfig(precision=resolve_precision("auto", device))
+    starts = tuple(range(0, (exams + 1) * slices, slices))
+    pictures = torch.randint(0, 256, (exams * slices, 256, 256), dtype=torch.uint8, device=device)
+    names, labels = tuple(map(str, range(exams))), torch.zeros(exams, len(Task))
+    data = PlaneSet(Plane.SAGITTAL, Split.TRAIN, names, pictures, starts, tuple(Task), labels, "")
+    networks = [_probe(task, device, config) for task in Task]
+    recorder = Recorder(data, config)
+    for epoch in (1, 2):
+        began = time.perf_counter()
+        train_epoch(networks, data, epoch, config, lambda event: None, recorder)
+    return (time.perf_counter() - began) / (exams * len(networks))
+
+
+def _probe(task: Task, device: torch.device, config: TrainConfig) -> Network:
+    model = fold_first_convolution(initialise("random", 0)[0]).to(device, memory_format=torch.channels_last)
+    model.mean.fill_(60.0)
+    model.sd.fill_(50.0)
+    return Network(f"probe {task}", Plane.SAGITTAL, task, 0, "", model, make_optimiser(model, config), (1.0, 1.0))
 
 
 def step_seconds(device: str | None, slices: int = 32, repeats: int = 3) -> float:
     """Seconds of one training step of one network on ``slices`` slices; the shortest of ``repeats`` after one more."""
     where = choose_device(device)
     config = TrainConfig(precision=resolve_precision("auto", where))
-    model = fold_first_convolution(initialise("random", 0)[0]).to(where, memory_format=torch.channels_last)
-    model.mean.fill_(60.0)
-    model.sd.fill_(50.0)
-    network = Network("probe", Plane.SAGITTAL, Task.ACL, 0, "", model, make_optimiser(model, config), (1.0, 1.0))
+    network = _probe(Task.ACL, where, config)
     stack = torch.randint(0, 256, (slices, 256, 256), dtype=torch.uint8, device=where)
     times = []
     for _ in range(1 + repeats):
@@ -159,7 +195,7 @@ def reproduce(
     say(f"{plan.words if data is None else data}: {estimate(plan, device, data).words()}")
     if data is None:
         say("cohort")
-        make_cohort(_order(plan, cohort))
+        make_cohort(_order(plan, cohort, choose_device(device).type))
     config = plan.config
     if data is not None and not MRNetFolder.open(data).has_cells:
         config = TrainConfig(epochs=config.epochs)  # no dense labels: ImageNet's weights, as in the paper
@@ -174,7 +210,7 @@ def reproduce(
     return write_report(out, run, summary)
 
 
-def _order(plan: StudySize, cohort: Path) -> CohortOrder:
+def _order(plan: StudySize, cohort: Path, device: str) -> CohortOrder:
     return CohortOrder(
         out=cohort,
         exams=plan.exams,
@@ -182,6 +218,7 @@ def _order(plan: StudySize, cohort: Path) -> CohortOrder:
         paper=plan.exams is None,
         form="mrnet",
         size=plan.slices,
+        device=device,
         resume=cohort.is_dir() and any(cohort.iterdir()),
     )
 

@@ -180,7 +180,7 @@ def paint_leg(space: Space, subject: Subject) -> Field:
     thick = above(fascia, 0).float().mul_(0.095 - 0.095 / 1.7).add_(0.095 / 1.7)
     septa = below(walls.abs(), thick) & fatty
     space.put(septa, Tissue.FASCIA)
-    strands = below(torch.maximum(walls.sub_(1.25).abs_().sub_(0.065), fascia + 3), 0)
+    strands = below(torch.maximum(walls.sub_(2.0).abs_().sub_(0.03), fascia + 3), 0)
     space.put(strands & fatty, Tissue.SYNOVIUM)
     space.put(below(fascia.abs(), 0.45), Tissue.FASCIA)
     return fascia

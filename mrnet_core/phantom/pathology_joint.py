@@ -7,7 +7,7 @@ from mrnet_core.phantom import anatomy_bones as bones
 from mrnet_core.phantom import anatomy_joint as joint
 from mrnet_core.phantom.anatomy_shapes import Field, ball_box, blob, capsule
 from mrnet_core.phantom.anatomy_space import IN_BONE, Space, Subject, Tissue
-from mrnet_core.phantom.anatomy_texture import LOBULES, STRIPES, TRABECULAE
+from mrnet_core.phantom.anatomy_texture import LOBULES, SEPTA, STRIPES, TRABECULAE
 from mrnet_core.phantom.pathology import Lesion
 
 Mask = torch.Tensor
@@ -218,7 +218,7 @@ def paint_contusion(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     y, z = (space.sy, space.sz) if "tibial" in lesion.place else (space.y, space.z)
     r = lesion.extent / 2
     patch = blob(space.x, y, z, lesion.where[:3], (r, r * 1.05, r * 0.85))
-    patch += 1.5 * space.texture(TRABECULAE)
+    patch += 1.2 * space.texture(SEPTA) + 0.35 * space.texture(TRABECULAE)
     mask = (patch < 0) & space.among(_MARROW)
     if lesion.severity < 0.4:
         space.put(mask, Tissue.OEDEMA)
