@@ -171,8 +171,7 @@ def run_series(
                 for batch in batches:
                     if progress:
                         progress(done / steps)
-                    pictures = network.standardise(batch).contiguous(memory_format=torch.channels_last)
-                    parts.append(network.features(pictures))
+                    parts.append(network.maps(batch))
                     done += 1
                 cache[network.features] = torch.cat(parts)
             maps = cache[network.features]

@@ -3,10 +3,14 @@
 Bien et al. 2018, Methods, "MRNet". A stack is ``(s, 256, 256)`` on the 0-255 scale; the positive class is the finding.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from mrnet_core.models import winograd
+from mrnet_core.models.stem import first_convolution, fold
 
 FEATURES = 256
 """Feature maps of AlexNet's last convolution."""
@@ -48,6 +52,42 @@ def alexnet_features(channels: int = CHANNELS) -> nn.Sequential:
     )
 
 
+def feature_maps(features: nn.Sequential, pictures: Tensor) -> Tensor:
+    """What ``features`` gives on grey pictures, in fewer multiplications.
+
+    Parameters
+    ----------
+    features
+        ``alexnet_features``, or its first layers.
+    pictures
+        ``(s, h, w)``, standardised; each input channel of the first convolution sees them.
+
+    Returns
+    -------
+    Tensor
+        The last layer's values, ``(s, 256, 7, 7)`` of whole features; within 1e-4 of theirs in float32.
+    """
+    kind = pictures.device.type
+    if torch.is_autocast_enabled(kind):
+        pictures = pictures.to(torch.get_autocast_dtype(kind))
+    values = first_convolution(fold(pictures), features[0].weight, features[0].bias)
+    for layer in _pools_first(features[1:]):
+        if isinstance(layer, nn.Conv2d) and winograd.suits(values, layer):
+            values = winograd.convolution(values, layer.weight, layer.bias)
+        else:
+            values = layer(values)
+    return values
+
+
+def _pools_first(layers: Iterable[nn.Module]) -> list[nn.Module]:
+    """Layers with each ReLU after the pooling that followed it: the same maxima and gradients, of a quarter as many."""
+    ordered: list[nn.Module] = []
+    for layer in layers:
+        swap = isinstance(layer, nn.MaxPool2d) and ordered and isinstance(ordered[-1], nn.ReLU)
+        ordered.insert(len(ordered) - 1 if swap else len(ordered), layer)
+    return ordered
+
+
 class MRNet(nn.Module):
     """One network: one plane, one task.
 
@@ -77,10 +117,11 @@ class MRNet(nn.Module):
 
     def standardise(self, stack: Tensor) -> Tensor:
         """``(s, h, w)`` on the 0-255 scale to ``(s, channels, h, w)``: less the mean, by the standard deviation."""
-        if stack.ndim != 3:
-            raise ValueError(f"a stack is (s, h, w); got shape {tuple(stack.shape)}")
-        pictures = (stack.to(self.mean.dtype) - self.mean) / self.sd
-        return pictures.unsqueeze(1).expand(-1, self.channels, -1, -1)
+        return self._scaled(stack).unsqueeze(1).expand(-1, self.channels, -1, -1)
+
+    def maps(self, stack: Tensor) -> Tensor:
+        """``(s, h, w)`` on the 0-255 scale to ``(s, 256, 7, 7)``: ``features(standardise(stack))``, but faster."""
+        return feature_maps(self.features, self._scaled(stack))
 
     def pool(self, maps: Tensor) -> Tensor:
         """``(s, 256, h, w)`` to ``(256,)``: the average over the picture, then the maximum over slices."""
@@ -92,7 +133,7 @@ class MRNet(nn.Module):
 
     def forward(self, stack: Tensor) -> MRNetOutput:
         """A stack ``(s, 256, 256)``, uint8 or float on the 0-255 scale, to its logit and feature maps."""
-        maps = self.features(self.standardise(stack))
+        maps = self.maps(stack)
         return MRNetOutput(self.head(maps), maps)
 
     def cam(self, maps: Tensor) -> Tensor:
@@ -104,6 +145,11 @@ class MRNet(nn.Module):
         slice the logit is the map's average plus the bias.
         """
         return torch.einsum("k,skij->sij", self.classifier.weight[0].float(), maps.float())
+
+    def _scaled(self, stack: Tensor) -> Tensor:
+        if stack.ndim != 3:
+            raise ValueError(f"a stack is (s, h, w); got shape {tuple(stack.shape)}")
+        return (stack.to(self.mean.dtype) - self.mean) / self.sd
 
 
 @torch.no_grad()

@@ -89,7 +89,7 @@ def step(
 def logit(model: MRNet, stack: Tensor, config: TrainConfig) -> Tensor:
     """The logit of a series; convolutions in the run's arithmetic, pooling and the last layer in float32."""
     with autocast(config, stack.device):
-        maps = model.features(model.standardise(stack))
+        maps = model.maps(stack)
     return model.head(maps.float())
 
 
@@ -110,7 +110,7 @@ def pooled(model: MRNet, data: PlaneSet, config: TrainConfig) -> Tensor:
             last += 1
         slices = data.pictures[data.starts[first] : data.starts[last]]
         with autocast(config, slices.device):
-            maps = model.features(model.standardise(slices))
+            maps = model.maps(slices)
         counts = np.diff(data.starts[first : last + 1]).tolist()
         rows += [model.pool(part) for part in maps.float().split(counts)]
         first = last

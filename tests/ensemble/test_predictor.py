@@ -74,7 +74,7 @@ def test_networks_of_a_plane_with_one_trunk_share_it_and_it_runs_once(predictor,
         assert first[0].in_channels == 1
     ran = []
     handles = [
-        network.features.register_forward_pre_hook(lambda module, _: ran.append(module))
+        network.features[-1].register_forward_pre_hook(lambda module, _: ran.append(module))
         for network in {id(n.features): n for n in predictor.networks.values()}.values()
     ]
     predictor.predict(stacks)
