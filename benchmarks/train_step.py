@@ -2,8 +2,10 @@
 
     python benchmarks/train_step.py [--threads 2] [--repeats 15]
 
-A step: forward, weighted loss, backward, clipping, Adam. Figures are medians; the machine's load is printed beside
-them, because a busy machine makes them worthless.
+A step: forward, weighted loss, backward, clipping, Adam. "Plain" is the same step with torch's own layers; the two take
+turns. Figures are medians of the clock and, beside it, of the processor's time over all threads: on a busy machine only
+the latter, with ``--threads 1``, says anything, and the load is printed. A last line says what the convolutions of a
+plain step need at the speed of the fastest one: no arrangement of direct convolutions does better.
 """
 
 import argparse
@@ -11,17 +13,19 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mrnet_core.config import TrainConfig  # noqa: E402  (the project is run from its folder, not installed)
 from mrnet_core.domain import Plane, Task  # noqa: E402
-from mrnet_core.models import fold_first_convolution, initialise  # noqa: E402
+from mrnet_core.models import MRNet, fold_first_convolution, initialise  # noqa: E402
 from mrnet_core.training import augment  # noqa: E402
 from mrnet_core.training.network import Network, make_optimiser, step  # noqa: E402
 
@@ -30,24 +34,48 @@ TARGETS = {"bfloat16": 200.0, "float32": 380.0}
 """Milliseconds a step, two cores."""
 
 
-def network(config: TrainConfig, folded: bool) -> Network:
+class Plain(MRNet):
+    """The network as torch's layers compute it."""
+
+    def maps(self, stack: torch.Tensor) -> torch.Tensor:
+        return self.features(self.standardise(stack))
+
+
+def network(config: TrainConfig, folded: bool, plain: bool = False) -> Network:
     model, words = initialise("random", 1)
     model = fold_first_convolution(model) if folded else model
+    if plain:
+        model.__class__ = Plain
     model.mean.fill_(60.0)
     model.sd.fill_(50.0)
     model = model.to(memory_format=torch.channels_last)
     return Network("n", Plane.AXIAL, Task.ACL, 1, words, model, make_optimiser(model, config), (1.0, 1.0))
 
 
-def median_ms(work, repeats: int) -> float:
-    work()
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times) * 1000)
+def medians_ms(works: list[Callable[[], object]], repeats: int) -> list[tuple[float, float]]:
+    """Clock and processor time of each work, in turns."""
+    times: list[list[tuple[float, float]]] = [[] for _ in works]
+    for turn in range(repeats + 2):
+        for place, work in enumerate(works):
+            clock, processor = time.perf_counter(), time.process_time()
+            work()
+            if turn >= 2:
+                times[place].append((time.perf_counter() - clock, time.process_time() - processor))
+    return [tuple(float(value) * 1000 for value in np.median(one, axis=0)) for one in times]
+
+
+def bound_ms(precision: str, threads: int) -> float:
+    """All multiplications of a plain step's convolutions at the speed of the fourth convolution, forward."""
+    kind = getattr(torch, precision)
+    picture = torch.ones(SLICES, 384, 15, 15, dtype=kind).contiguous(memory_format=torch.channels_last)
+    kernel = torch.ones(256, 384, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        spent = medians_ms([lambda: functional.conv2d(picture, kernel, padding=1)], 5)[0][1] / threads
+    work = {
+        "first": 63 * 63 * 64 * 121 * 2 / 3,  # no gradient of its input
+        "others": 31 * 31 * 192 * 64 * 25 + 15 * 15 * 9 * (384 * 192 + 256 * 384 + 256 * 256),
+    }
+    return 3 * sum(work.values()) / (15 * 15 * 9 * 256 * 384) * spent
 
 
 def main() -> None:
@@ -58,25 +86,34 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {args.threads} threads, {SLICES} slices")
     generator = np.random.default_rng(1)
+    config = TrainConfig()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "series.npy"
         np.save(path, generator.integers(0, 256, (SLICES, 256, 256), np.uint8))
         stack = torch.from_numpy(np.load(path))
-        loading = median_ms(lambda: torch.from_numpy(np.load(path)), args.repeats)
-    config = TrainConfig()
-    moving = median_ms(lambda: augment.apply(stack, augment.draw(generator, config)), args.repeats)
+        (loading, _), (moving, _) = medians_ms(
+            [
+                lambda: torch.from_numpy(np.load(path)),
+                lambda: augment.apply(stack, augment.draw(generator, config)),
+            ],
+            args.repeats,
+        )
     moved = augment.apply(stack, augment.draw(generator, config))
     for precision, target in TARGETS.items():
+        chosen = TrainConfig(precision=precision)
         for folded in (True, False):
-            chosen = TrainConfig(precision=precision)
-            one = network(chosen, folded)
-            spent = median_ms(lambda one=one, chosen=chosen: float(step(one, [moved], [1.0], chosen, 10)), args.repeats)
+            both = [network(chosen, folded), network(chosen, folded, plain=True)]
+            works = [lambda one=one, chosen=chosen: float(step(one, [moved], [1.0], chosen, 10)) for one in both]
+            (spent, processor), (plain, plain_processor) = medians_ms(works, args.repeats)
             channels = 1 if folded else 3
             share = (loading + moving) / 3 / (spent + (loading + moving) / 3)
             print(
-                f"{precision:<9} {channels} input channel{'s' if channels > 1 else ' '}: step {spent:6.0f} ms (aim "
-                f"{target:.0f}); loading and augmentation, shared by a plane's three networks: {share:.1%} of the time"
+                f"{precision:<9} {channels} input channel{'s' if channels > 1 else ' '}: step {spent:.0f} ms "
+                f"(processor {processor:.0f}; aim {target:.0f}), plain {plain:.0f} ms ({plain_processor:.0f}); loading "
+                f"and augmentation, shared by a plane's three networks: {share:.1%} of the time",
+                flush=True,
             )
+        print(f"{precision:<9} direct convolutions of a step need at least {bound_ms(precision, args.threads):.0f} ms")
     print(f"loading {loading:.1f} ms a series (once a run), augmentation {moving:.1f} ms a series")
 
 
