@@ -1,6 +1,7 @@
 """Knees and lesions painted on a lattice of voxels, each part only in the window that it can reach."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -51,7 +52,6 @@ class Painter:
         self.affine, self.knee, self.lesions, self.device = affine, knee, lesions, torch.device(device)
         self._parts = _Windows(knee.windows(affine, knee.parts), affine.shape)
         self._lesions = _Windows(lesion_boxes(affine, knee.subject, lesions), affine.shape)
-        self._jitter = torch.from_numpy(_jitter(affine.shape[1:])).to(self.device)
 
     def paint(
         self, slices: NDArray[np.float64], steps: NDArray[np.float64], keep_healthy: bool = False
@@ -65,7 +65,10 @@ class Painter:
             the tissue without lesions where ``keep_healthy``.
         """
         reach = (float(steps[1]) - float(steps[0])) / 2 if len(steps) > 1 else 0.0
-        jitter = (self._jitter[: len(steps)] * reach).repeat(len(slices), 1, 1) if reach else 0.0
+        jitter = 0.0
+        if reach:
+            scatter = torch.from_numpy(_jitter(self.affine.shape[1:])[: len(steps)]).to(self.device)
+            jitter = (scatter * reach).repeat(len(slices), 1, 1)
         at = (np.asarray(slices, float)[:, None] + steps).ravel()
         space = Space.at(*self.affine.points(at, jitter, self.device), self.knee.subject)
         ends = np.asarray(slices) + float(steps.min()) - reach, np.asarray(slices) + float(steps.max()) + reach
@@ -135,6 +138,7 @@ def _whole_bounds(box, shank: bool, subject: Subject) -> NDArray[np.float64]:
     return box_bounds(unit, [(box, shank)], subject)[0].T
 
 
+@lru_cache(8)  # matrices are few
 def _jitter(shape: tuple[int, int]) -> NDArray[np.float32]:
     """A fixed scatter (SUB_SLICES, H, W) of the samples' places, so that slanted surfaces show no terraces."""
-    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.4, 0.4, (SUB_SLICES, *shape)).astype(np.float32)
+    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.8, 0.8, (SUB_SLICES, *shape)).astype(np.float32)

@@ -1,10 +1,11 @@
 """Make exams on a GPU that is not there: mixing it with the CPU is an error.
 
-Tensors have a device and a shape but no values. Prints a line a pathology: its name, the operations that ran on the
-GPU, and the arrays of pixels that were brought back.
+Tensors have a device and a shape but no values; every exam has metal and wrap. Prints a line a pathology: its name, the
+operations that ran on the GPU, and the arrays of pixels that were brought back.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,9 @@ def main() -> None:
         return np.zeros(tuple(tensor.shape), KIND_OF[tensor.dtype])
 
     acquisition._host = bring
+    acquisition.METAL_SHARE = 1.0
+    drawn = acquisition.draw_artefacts
+    acquisition.draw_artefacts = lambda *arguments: replace(drawn(*arguments), wrap=12)
     exam.measure = lambda *_: 1.0  # on the CPU whatever the device
     imagined = FakeTensorMode(allow_non_fake_inputs=True)
     for pathology in ("normal", "both", *KINDS):
