@@ -141,4 +141,4 @@ def _whole_bounds(box, shank: bool, subject: Subject) -> NDArray[np.float64]:
 @lru_cache(8)  # matrices are few
 def _jitter(shape: tuple[int, int]) -> NDArray[np.float32]:
     """A fixed scatter (SUB_SLICES, H, W) of the samples' places, so that slanted surfaces show no terraces."""
-    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.8, 0.8, (SUB_SLICES, *shape)).astype(np.float32)
+    return np.random.Generator(np.random.Philox(SIDE)).uniform(-0.4, 0.4, (SUB_SLICES, *shape)).astype(np.float32)
