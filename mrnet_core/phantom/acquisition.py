@@ -293,7 +293,7 @@ def _series(
     pixels: NDArray[np.int16], plane: Plane, grid: Grid, sequence: Sequence, scanner: Scanner, side: Side
 ) -> Series:
     word = {Plane.SAGITTAL: "SAG", Plane.CORONAL: "COR", Plane.AXIAL: "AX"}[plane]
-    # White is the foreground's 99.2nd percentile, however much fluid there is; in a real exam's windows 98.7th to 99.6th.
+    # White is the foreground's 99.2nd percentile, however much fluid there is (a real exam's windows: 98.7 to 99.6).
     inside = pixels[pixels > 0.04 * scanner.gain]
     white = max(float(np.percentile(inside[::16], 99.2)) if inside.size > 64 else scanner.gain, 0.2 * scanner.gain)
     return Series(
