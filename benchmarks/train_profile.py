@@ -19,7 +19,7 @@ from mrnet_core.domain import Plane, Split, Task
 from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training.arithmetic import choose_device, describe, resolve_precision, set_arithmetic
 from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.graphs import Recorder
+from mrnet_core.training.graphs import GATE, Recorder
 from mrnet_core.training.loop import train_epoch
 from mrnet_core.training.network import Network, make_optimiser
 
@@ -59,14 +59,16 @@ class Study:
     def __init__(self, plane: Plane, exams: int, config: TrainConfig, device: torch.device, plain: bool) -> None:
         self.config, self.device = config, device
         self.data, self.networks = pictures(exams, plane, device), networks(plane, config, device)
-        self.recorder = None if plain else Recorder(self.data, config)
+        self.recorder = None if plain or device.type == "cpu" else Recorder(self.data, config)
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def epoch(self, number: int) -> list[float]:
         """One pass; returns when the device is done with it."""
+        if self.recorder is not None:
+            self.recorder.prepare(self.networks)
         if self.stream is None:
             return train_epoch(self.networks, self.data, number, self.config, lambda event: None)
-        with torch.cuda.stream(self.stream):
+        with GATE.shared(), torch.cuda.stream(self.stream):
             return train_epoch(
                 self.networks, self.data, number, self.config, lambda event: None, recorder=self.recorder
             )

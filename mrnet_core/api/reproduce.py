@@ -145,6 +145,7 @@ def recorded_step_seconds(device: torch.device, exams: int = 32, slices: int = 3
     data = PlaneSet(Plane.SAGITTAL, Split.TRAIN, names, pictures, starts, tuple(Task), labels, "")
     networks = [_probe(task, device, config) for task in Task]
     recorder = Recorder(data, config)
+    recorder.prepare(networks)
     for epoch in (1, 2):
         began = time.perf_counter()
         train_epoch(networks, data, epoch, config, lambda event: None, recorder)

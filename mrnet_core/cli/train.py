@@ -51,7 +51,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--engine", choices=("local", "ray"), default="local")
     group.add_argument("--address", help="of a Ray cluster (default: one on this machine)")
     group.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="jobs side by side (default: one; on a GPU one a plane)"
+        "--workers", type=int, default=0, metavar="N", help="jobs side by side (default: one, or one a GPU)"
     )
 
 

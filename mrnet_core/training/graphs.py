@@ -12,7 +12,8 @@ fixed order); LOG.md has the figures.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -33,8 +34,50 @@ from mrnet_core.training.schedule import rate
 
 LENGTHS = 4
 """Series are padded to a multiple of so many slices: few recordings, few slices in vain."""
-_ONE_AT_A_TIME = threading.Lock()
-"""Planes train in threads of one process; only one of them may record at a time."""
+
+
+class Gate:
+    """Keeps a GPU to one thread while it records, and shares it otherwise.
+
+    While a step is recorded, no other thread may free the device's memory (cuDNN's search for the fastest kernel does)
+    or wait for the device: either ends the recording with an error.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside, self._wanting, self._alone = 0, 0, False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Beside others; waits for who records or is waiting to."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone and not self._wanting)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """With nobody beside; waits until everybody is out."""
+        with self._changed:
+            self._wanting += 1
+            self._changed.wait_for(lambda: not self._alone and not self._inside)
+            self._wanting -= 1
+            self._alone = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._alone = False
+                self._changed.notify_all()
+
+
+GATE = Gate()
+"""Planes may train in threads of one process; whatever they do with the device is done inside it."""
 
 
 class Recorder:
@@ -45,6 +88,13 @@ class Recorder:
         self._names: tuple[str, ...] = ()
         self._steps: RecordedSteps | None = None
 
+    def prepare(self, networks: Sequence[Network]) -> None:
+        """Record the steps of ``networks`` unless they are; waits for the device to be free of other threads."""
+        names = tuple(network.name for network in networks)
+        if self._steps is None or names != self._names:
+            with GATE.alone():
+                self._names, self._steps = names, RecordedSteps(networks, self._training, self._config)
+
     def epoch(
         self,
         networks: Sequence[Network],
@@ -53,10 +103,12 @@ class Recorder:
         steps: int,
         passed: Callable[[int], None],
     ) -> list[float]:
-        """One pass in ``order``; ``steps``: of the whole run; ``passed`` is told of exams done. Returns mean losses."""
-        names = tuple(network.name for network in networks)
-        if self._steps is None or names != self._names:
-            self._names, self._steps = names, RecordedSteps(networks, self._training, self._config)
+        """One pass of prepared networks in ``order``; returns their mean losses.
+
+        ``steps``: of the whole run; ``passed`` is told of exams done.
+        """
+        if self._steps is None or self._names != tuple(network.name for network in networks):
+            raise ValueError("these networks were not prepared")
         return self._steps.epoch(order, transforms, steps, passed)
 
 
@@ -72,12 +124,11 @@ class RecordedSteps:
         self._play: dict[int, Callable[[], None]]
         if self.device.type == "cuda":
             self._streams = [torch.cuda.Stream(self.device) for _ in networks]
-            with _ONE_AT_A_TIME:
-                torch.backends.cudnn.benchmark = True  # a recorded step keeps what cuDNN found fastest
-                try:
-                    self._play = {length: graph.replay for length, graph in self._record(lengths).items()}
-                finally:
-                    torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.benchmark = True  # a recorded step keeps what cuDNN found fastest
+            try:
+                self._play = {length: graph.replay for length, graph in self._record(lengths).items()}
+            finally:
+                torch.backends.cudnn.benchmark = False
         else:  # nothing to record: the same step is taken each time
             self._play = {length: partial(self._step, length) for length in lengths}
 

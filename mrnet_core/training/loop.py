@@ -23,7 +23,7 @@ from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.training import augment, history
 from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet, class_weights, load_set, mean_and_sd, training_sets
-from mrnet_core.training.graphs import Recorder
+from mrnet_core.training.graphs import GATE, Recorder
 from mrnet_core.training.head import choose_head, put_into
 from mrnet_core.training.network import (
     Network,
@@ -108,35 +108,46 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
 def _run(job: Job, setting: Setting, report: Report) -> None:
     config, device = setting.config, torch.device(setting.device)
     folder = MRNetFolder.open(setting.data, (job.plane,), config.tasks)
-    training, tuning = training_sets(
-        folder, job.plane, device, config.inner_share if config.tuning == "inner" else None
-    )
-    networks = [begin(job, task, setting, training) for task in job.tasks]
-    cache, recorder = FeatureCache(config), Recorder(training, config)
-    if config.head_first and not all(network.history for network in networks):
-        fit_heads(networks, training, tuning, setting, cache, report)
-    with Writer(beside=device.type == "cuda") as writer:
+    cache = FeatureCache(config)
+    with GATE.shared():
+        training, tuning = training_sets(
+            folder, job.plane, device, config.inner_share if config.tuning == "inner" else None
+        )
+        networks = [begin(job, task, setting, training) for task in job.tasks]
+        if config.head_first and not all(network.history for network in networks):
+            fit_heads(networks, training, tuning, setting, cache, report)
+    _epochs(networks, training, tuning, setting, report)
+    with GATE.shared():
+        everything = {Split.TRAIN: training, Split.TUNING: tuning}
+        if config.tuning == "inner":
+            everything = {split: load_set(folder, split, job.plane, device) for split in (Split.TRAIN, Split.TUNING)}
+        if Split.VALIDATION in folder.splits:
+            everything[Split.VALIDATION] = load_set(folder, Split.VALIDATION, job.plane, device)
+        for network in networks:
+            report(Event(network.name, network.epoch, 0, 0, words="scoring every exam"))
+            write_outcome(network, everything, setting.run, folder, config, cache)
+
+
+def _epochs(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setting: Setting, report: Report) -> None:
+    """Every epoch that is left, each network saved after each; everything is on the disk when it returns."""
+    config, on_gpu = setting.config, training.pictures.is_cuda
+    recorder = Recorder(training, config) if on_gpu and config.exams_per_step == 1 else None
+    with Writer(beside=on_gpu) as writer:
         for epoch in range(1 + min(network.epoch for network in networks), config.epochs + 1):
             behind = [network for network in networks if network.epoch < epoch]
-            began = time.monotonic()
-            losses = train_epoch(behind, training, epoch, config, report, recorder)
-            spent = time.monotonic() - began
-            writer.wait()
-            for network, loss in zip(behind, losses, strict=True):
-                found = judge(network, pooled(network.model, tuning, config), tuning)
-                close_epoch(network, epoch, loss, found, len(training) / spent, spent)
-                save(network, setting, training, writer)
-                report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
+            if recorder is not None:
+                recorder.prepare(behind)
+            with GATE.shared():
+                began = time.monotonic()
+                losses = train_epoch(behind, training, epoch, config, report, recorder)
+                spent = time.monotonic() - began
+                writer.wait()
+                for network, loss in zip(behind, losses, strict=True):
+                    found = judge(network, pooled(network.model, tuning, config), tuning)
+                    close_epoch(network, epoch, loss, found, len(training) / spent, spent)
+                    save(network, setting, training, writer)
+                    report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
         writer.wait()
-    del recorder
-    everything = {Split.TRAIN: training, Split.TUNING: tuning}
-    if config.tuning == "inner":
-        everything = {split: load_set(folder, split, job.plane, device) for split in (Split.TRAIN, Split.TUNING)}
-    if Split.VALIDATION in folder.splits:
-        everything[Split.VALIDATION] = load_set(folder, Split.VALIDATION, job.plane, device)
-    for network in networks:
-        report(Event(network.name, network.epoch, 0, 0, words="scoring every exam"))
-        write_outcome(network, everything, setting.run, folder, config, cache)
 
 
 def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network:
@@ -241,7 +252,7 @@ def train_epoch(
 ) -> list[float]:
     """One pass of every network through the training exams; returns each one's mean loss.
 
-    On a GPU, with one exam a step, ``recorder`` replays recorded steps.
+    ``recorder``, prepared for these networks, replays recorded steps; None takes each step by itself.
     """
     generator = np.random.default_rng([networks[0].seed, list(Plane).index(training.plane), epoch])
     order = generator.permutation(len(training))
@@ -256,7 +267,7 @@ def train_epoch(
             for network in networks:
                 report(Event(network.name, epoch, exams, len(order)))
 
-    if recorder is not None and training.pictures.is_cuda and config.exams_per_step == 1:
+    if recorder is not None:
         return recorder.epoch(networks, order, transforms, steps, passed)
     totals = [torch.zeros((), device=training.pictures.device) for _ in networks]
     for first in range(0, len(order), config.exams_per_step):

@@ -7,7 +7,6 @@ are computed in float32, as serving does; training exams, which only the regress
 
 import hashlib
 import io
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -171,11 +170,10 @@ def card(
 
 
 def commit() -> str:
-    """The commit of this checkout; of a copy without its history, what ``MRNET_COMMIT`` says; else ""."""
+    """The commit of this checkout, ``+changes`` behind it where files differ from it; "" outside a checkout."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
-        )
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.SubprocessError):
-        return os.environ.get("MRNET_COMMIT", "")
-    return done.stdout.strip() if done.returncode == 0 else os.environ.get("MRNET_COMMIT", "")
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -116,10 +116,10 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
     """Run jobs here: one after another in this process, or ``workers`` side by side.
 
     Side by side means processes, but on one GPU threads: processes would take turns on it, threads share it.
-    ``workers`` 0 is one on a CPU, which a job fills, and a plane each on a GPU, which a job does not.
+    ``workers`` 0 is one, or one a GPU.
     """
     if workers == 0 and setting.device.startswith("cuda"):
-        workers = len(setting.config.planes) * _gpus(setting.device)
+        workers = _gpus(setting.device)
     if workers <= 1:
         for job in jobs:
             run_job(job, setting, report)

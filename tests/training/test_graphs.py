@@ -1,5 +1,8 @@
 """The step that a GPU records, taken without recording: it must be the very step of the plain loop."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training import augment
 from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.graphs import Recorder
+from mrnet_core.training.graphs import Gate, Recorder
 from mrnet_core.training.loop import train_epoch
 from mrnet_core.training.network import Network, make_optimiser
 
@@ -50,6 +53,9 @@ def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels, device):
     set_arithmetic(torch.device(device))
     data, plain, recorded = exams(device), networks(channels, device), networks(channels, device)
     recorder = Recorder(data, CONFIG)
+    with pytest.raises(ValueError, match="not prepared"):
+        recorder.epoch(recorded, [0], [augment.IDENTITY], 1, lambda done: None)
+    recorder.prepare(recorded)
     for epoch in (1, 2):
         expected = train_epoch(plain, data, epoch, CONFIG, lambda event: None)
         generator = np.random.default_rng([1, list(Plane).index(Plane.AXIAL), epoch])
@@ -65,3 +71,35 @@ def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels, device):
             moved = (wanted - before[name]).norm()
             assert moved > 0
             assert (value - wanted).norm() < 0.1 * moved, name
+
+
+def test_who_records_is_alone_and_nobody_enters_before_him():
+    gate, seen, recording, out = Gate(), [], threading.Event(), threading.Event()
+
+    def train():
+        with gate.shared():
+            seen.append("epoch begins")
+            recording.wait(10)
+            seen.append("epoch ends")
+
+    def record():
+        with gate.alone():
+            seen.append("recording")
+            out.wait(10)
+            seen.append("recorded")
+
+    def late():
+        with gate.shared():
+            seen.append("next epoch")
+
+    threads = []
+    for work, ready in ((train, lambda: seen), (record, lambda: gate._wanting), (late, lambda: True)):
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        while not ready():
+            time.sleep(0.001)
+    recording.set()
+    out.set()
+    for thread in threads:
+        thread.join(10)
+    assert seen == ["epoch begins", "epoch ends", "recording", "recorded", "next epoch"]
