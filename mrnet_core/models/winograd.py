@@ -83,6 +83,8 @@ def suits(pictures: Tensor, layer: torch.nn.Conv2d) -> bool:
         and layer.kernel_size == (kernel, kernel)
         and layer.padding == (kernel // 2, kernel // 2)
         and (layer.stride, layer.dilation, layer.groups) == ((1, 1), (1, 1), 1)
+        and layer.padding_mode == "zeros"
+        and layer.bias is not None
     )
 
 

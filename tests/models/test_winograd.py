@@ -75,8 +75,11 @@ def test_it_is_used_for_enough_float32_pictures_on_a_processor():
 
 @pytest.mark.parametrize(
     "other",
-    [layer(7), layer(padding=0), layer(stride=2), layer(dilation=2), layer(groups=2)],
-    ids=["kernel 7", "padding 0", "stride 2", "dilation 2", "groups 2"],
+    [
+        *(layer(7), layer(padding=0), layer(stride=2), layer(dilation=2), layer(groups=2)),
+        *(layer(padding_mode="reflect"), layer(bias=False)),
+    ],
+    ids=["kernel 7", "padding 0", "stride 2", "dilation 2", "groups 2", "mirrored edges", "no bias"],
 )
 def test_it_is_not_used_for_another_kind_of_convolution(other):
     assert not winograd.suits(torch.zeros(winograd.FEWEST, 2, 15, 15), other)
