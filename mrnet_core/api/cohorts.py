@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -134,6 +135,8 @@ def make_cohort(order: CohortOrder, progress: Progress | None = None) -> CohortR
     ------
     InputError
         The folder is not empty (without ``resume``), holds another cohort, or cannot be written; too few exams.
+    InstallationError
+        This many workers want more memory than there is.
     """
     started = time.monotonic()
     plan = plan_cohort(order.exams, paper=order.paper, small=order.size == "small", seed=order.seed)
@@ -205,7 +208,20 @@ def _fitted(order: CohortOrder, plan: Sequence[PlannedExam], count: Callable[[],
 
 
 def _run(jobs: Sequence[_Job], order: CohortOrder, count: Callable[[], None]) -> None:
-    """Do the jobs, in this process or in workers; never more than two exams a worker are under way."""
+    """Do the jobs; where memory runs out, say what helps."""
+    try:
+        _do(jobs, order, count)
+    except (torch.OutOfMemoryError, BrokenProcessPool) as error:
+        # a pool is broken where the system killed a worker, which it does for memory
+        kind = "the GPU's memory is full" if isinstance(error, torch.OutOfMemoryError) else "a worker was killed"
+        raise InstallationError(
+            f"{kind} with --jobs {order.workers()} on {order.device}: go on in {order.out} with --resume and fewer "
+            "--jobs; the finished exams are kept"
+        ) from error
+
+
+def _do(jobs: Sequence[_Job], order: CohortOrder, count: Callable[[], None]) -> None:
+    """The jobs, in this process or in workers; never more than two exams a worker are under way."""
     workers = order.workers()
     if workers == 1 or len(jobs) <= 1:
         for job in jobs:

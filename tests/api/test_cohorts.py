@@ -2,10 +2,12 @@
 
 import csv
 import json
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mrnet_core.api import cohorts
 from mrnet_core.api.cohorts import CohortOrder, make_cohort
@@ -152,6 +154,22 @@ def test_another_order_never_goes_on_in_a_cohorts_folder(mrnet):
         make_cohort(order(mrnet, seed=62, resume=True))
     with pytest.raises(InputError, match="is not empty"):
         make_cohort(order(mrnet))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (torch.OutOfMemoryError("2 GiB"), "the GPU's memory is full with --jobs 1 on cpu: go on in .* fewer --jobs"),
+        (BrokenProcessPool("gone"), "a worker was killed with --jobs 1 on cpu: go on in .* with --resume"),
+    ],
+)
+def test_memory_that_runs_out_is_said_with_what_helps(tmp_path, monkeypatch, fault, message):
+    def make(job):
+        raise fault
+
+    monkeypatch.setattr(cohorts, "_make", make)
+    with pytest.raises(InstallationError, match=message):
+        make_cohort(order(tmp_path / "out"))
 
 
 @pytest.fixture(scope="module")
