@@ -79,7 +79,7 @@ class TrainConfig:
     tuning: str = "valid"  # paper: the tuning set chooses the epoch; "inner" takes a part of the training exams
     inner_share: float = 0.15  # the part of the training exams that chooses the epoch where tuning is "inner"
     precision: str = "auto"  # float32 master weights always; "auto" is bfloat16 arithmetic where it measures faster
-    side_by_side: int = 0  # networks of a plane that share one process and its pictures; 0: all on a GPU, 1 on CPU
+    side_by_side: int = 0  # networks of a plane that share one process and its pictures; 0: all
     trunk: TrunkConfig = field(default_factory=TrunkConfig)  # used where initialisation is "cells"
 
     def __post_init__(self) -> None:

@@ -3,7 +3,6 @@
 Every stage picks up what an earlier run finished, so the same command goes on after a stop.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +107,9 @@ def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate
     """Time one exam of the phantom and one training step, and multiply."""
     where = choose_device(device)
     gpu = where.type == "cuda"
-    exam = exam_seconds(size.slices, where.type) if data is None else 0.0
+    exam = exam_seconds(size.slices, str(where)) if data is None else 0.0
+    workers = _order(size, Path("cohort"), str(where)).workers()
+    workers = workers / 2 if gpu else workers  # on a GPU they wait for each other
     one = step_seconds(device)
     fast = recorded_step_seconds(where) if gpu else one
     training, held_out = size.counts
@@ -121,7 +122,7 @@ def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate
     features = (training + 2 * held_out) * len(Plane) * share * fast * 0.4
     wide = 1.0 if gpu else config.trunk.slices / 32  # a GPU waits for launches, not for arithmetic
     return Estimate(
-        cohort=0.0 if data is not None else (training + held_out) * exam / (os.cpu_count() or 1),
+        cohort=0.0 if data is not None else (training + held_out) * exam / workers,
         trunk=config.trunk.steps * one * wide * 1.35 if config.initialisation == "cells" else 0.0,
         networks=features + config.epochs * NETWORKS * share * fast * (training + 0.4 * held_out),
         rest=60 + held_out / 2 * len(Plane) * share * one * 1.2,
@@ -129,11 +130,16 @@ def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate
 
 
 def exam_seconds(size: str, device: str) -> float:
-    """Seconds of making one synthetic exam in one process, the second of two."""
-    for number in range(2):
-        began = time.perf_counter()
-        make_exam(SEED, number, size=size, pathology="both", device=device)
-    return time.perf_counter() - began
+    """Seconds of making one synthetic exam in one process of one thread, the second of two."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for number in range(2):
+            began = time.perf_counter()
+            make_exam(SEED, number, size=size, pathology="both", device=device)
+        return time.perf_counter() - began
+    finally:
+        torch.set_num_threads(threads)
 
 
 def recorded_step_seconds(device: torch.device, exams: int = 32, slices: int = 32) -> float:
@@ -196,7 +202,7 @@ def reproduce(
     say(f"{plan.words if data is None else data}: {estimate(plan, device, data).words()}")
     if data is None:
         say("cohort")
-        make_cohort(_order(plan, cohort, choose_device(device).type))
+        make_cohort(_order(plan, cohort, str(choose_device(device))))
     config = plan.config
     if data is not None and not MRNetFolder.open(data).has_cells:
         config = TrainConfig(epochs=config.epochs)  # no dense labels: ImageNet's weights, as in the paper

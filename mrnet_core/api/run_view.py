@@ -274,7 +274,7 @@ def _card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, st
         "out-of-fold": "out-of-fold predictions",
     }.get(fields.get("stacking", ""), "")
     card["Made"] = str(fields.get("created", ""))
-    card["Commit"] = str(fields.get("commit", ""))[:12]
+    card["Commit"] = _short(str(fields.get("commit", "")))
     card["Version"] = " · ".join(filter(None, (str(fields.get("version", "")), str(fields.get("engine", "")))))
     return {label: words for label, words in card.items() if words}
 
@@ -381,3 +381,8 @@ __all__ = [
     "validation_auc_text",
     "view_state",
 ]
+
+
+def _short(commit: str) -> str:
+    """Twelve digits of a commit, and what stands behind its forty (``+changes``)."""
+    return commit[:12] + commit[40:]

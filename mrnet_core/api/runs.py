@@ -66,7 +66,7 @@ def train(
     try:
         setting, folder = prepare_run(data, run, config, device, resume)
         write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
-        jobs = plan_jobs(setting.config, setting.device)
+        jobs = plan_jobs(setting.config)
         display = Display([name for job in jobs for name in job.names], setting.config.epochs)
         prepare_trunk(setting, folder, display.say)
         if engine.kind == "ray":

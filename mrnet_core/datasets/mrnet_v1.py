@@ -24,6 +24,8 @@ SHOWN = 5
 """How many problems of one kind a message names."""
 FEWEST_SLICES, MOST_SLICES = 3, 120
 """A series outside is no knee series (MRNet-v1.0 has 17 to 61 slices; small phantoms 8 and more)."""
+FEWEST_OF_A_LABEL = {Split.TRAIN: 2, Split.TUNING: 1}
+"""Exams with and without a finding: a network needs one of each; out-of-fold regressions one in each of two folds."""
 
 
 @dataclass(frozen=True)
@@ -254,11 +256,14 @@ def _header(path: Path) -> str:
 
 def _one_sided(labels: Mapping[tuple[Split, Task], NDArray], tasks: tuple[Task, ...]) -> list[str]:
     problems = []
-    for split in (Split.TRAIN, Split.TUNING):
+    for split, least in FEWEST_OF_A_LABEL.items():
         for task in tasks:
             positive, n = int(labels[split, task].sum()), len(labels[split, task])
-            if positive in (0, n):
-                problems.append(f"{split.folder}-{task}.csv has {positive} positives of {n}; both labels are needed")
+            if min(positive, n - positive) < least:
+                problems.append(
+                    f"{split.folder}-{task}.csv has {positive} positives of {n}; both labels are needed, at least "
+                    f"{least} of each: add exams, or leave the task out with --tasks"
+                )
     return problems
 
 

@@ -12,6 +12,7 @@ fixed order); LOG.md has the figures.
 """
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -65,9 +66,12 @@ class Gate:
         """With nobody beside; waits until everybody is out."""
         with self._changed:
             self._wanting += 1
-            self._changed.wait_for(lambda: not self._alone and not self._inside)
-            self._wanting -= 1
-            self._alone = True
+            try:
+                self._changed.wait_for(lambda: not self._alone and not self._inside)
+                self._alone = True
+            finally:
+                self._wanting -= 1
+                self._changed.notify_all()
         try:
             yield
         finally:
@@ -93,6 +97,7 @@ class Recorder:
         names = tuple(network.name for network in networks)
         if self._steps is None or names != self._names:
             with GATE.alone():
+                self._steps = None  # its memory first
                 self._names, self._steps = names, RecordedSteps(networks, self._training, self._config)
 
     def epoch(
@@ -143,7 +148,7 @@ class RecordedSteps:
         self._fill(order, transforms, steps)
         for done, exam in enumerate(order):
             self._play[self._padded(self.counts[exam])]()
-            passed(done)
+            passed(done + 1)
         for network in self.networks:
             network.steps += len(order)
         return [total / len(order) for total in self.totals.tolist()]
@@ -200,7 +205,8 @@ class RecordedSteps:
         aside = torch.cuda.Stream(self.device)
         aside.wait_stream(torch.cuda.current_stream(self.device))
         for length in lengths:
-            with torch.cuda.stream(aside):
+            with torch.cuda.stream(aside), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*capturable=True.*")  # Adam: these steps are not recorded yet
                 for _ in range(2):  # lets cuDNN choose, cuBLAS take its memory and Adam make its state
                     self.cursor.zero_()
                     self._step(length)

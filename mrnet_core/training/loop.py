@@ -18,7 +18,7 @@ import torch
 
 from mrnet_core.config import TrainConfig, config_hash, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.domain import InputError, InstallationError, Plane, Split, Task
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.training import augment, history
 from mrnet_core.training.arithmetic import set_arithmetic
@@ -57,13 +57,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how a job runs. ``config.precision`` is resolved; ``threads``: of torch on the CPU, 0 leaves them."""
+    """Where and how a job runs. ``config.precision`` is resolved; ``threads``: of torch on the CPU, 0 leaves them.
+
+    ``beside``: jobs that run at the same time, this one among them. A network is charged its share of the clock's
+    time, so that the seconds of all networks add up to the run's.
+    """
 
     data: Path
     run: Path
     config: TrainConfig
     device: str
     threads: int = 0
+    beside: int = 1
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,14 @@ def run_job(job: Job, setting: Setting, report: Report) -> None:
     device = torch.device(setting.device)
     set_arithmetic(device)
     if device.type == "cuda":  # a stream of its own: planes train side by side in threads of one process
-        with torch.cuda.stream(torch.cuda.Stream(device)):
-            _run(job, setting, report)
+        try:
+            with torch.cuda.stream(torch.cuda.Stream(device)):
+                _run(job, setting, report)
+        except torch.OutOfMemoryError as error:
+            raise InstallationError(
+                f"the memory of {setting.device} is full: go on with --resume and fewer --workers, or set side_by_side "
+                "to 1 in a --config"
+            ) from error
     else:
         _run(job, setting, report)
 
@@ -141,10 +152,11 @@ def _epochs(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setti
                 began = time.monotonic()
                 losses = train_epoch(behind, training, epoch, config, report, recorder)
                 spent = time.monotonic() - began
+                share = spent / len(behind) / setting.beside
                 writer.wait()
                 for network, loss in zip(behind, losses, strict=True):
                     found = judge(network, pooled(network.model, tuning, config), tuning)
-                    close_epoch(network, epoch, loss, found, len(training) / spent, spent)
+                    close_epoch(network, epoch, loss, found, len(training) / spent, share)
                     save(network, setting, training, writer)
                     report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
         writer.wait()
@@ -179,6 +191,8 @@ def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network
         )
     model.load_state_dict(state["model"])
     network.optimiser.load_state_dict(state["optimiser"])
+    for group in network.optimiser.param_groups:  # the checkpoint may come from another kind of device
+        group["capturable"] = model.mean.is_cuda
     for name in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init"):
         setattr(network, name, state[name])
     return network
@@ -237,7 +251,9 @@ def fit_heads(
         network.init += f"; last layer fitted on its features (C {head.strength:g})"
         spent = (time.monotonic() - began) / len(fresh)
         before = judge(network, features, training)
-        close_epoch(network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent)
+        close_epoch(
+            network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent / setting.beside
+        )
         save(network, setting, training, Writer(beside=False))
         report(Event(network.name, 0, len(training), len(training), network.history[-1]))
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from mrnet_core.domain import InputError
 from mrnet_core.training.data import class_weights
 from mrnet_core.training.head import STRENGTHS, fit_head
 from mrnet_core.training.network import figures
@@ -30,10 +31,20 @@ def out_of_fold(training: Outcome, seed: int) -> NDArray[np.float64]:
         A network's outcome on the training exams.
     seed
         Of the folds, the same for every network of a run.
+
+    Raises
+    ------
+    InputError
+        Fewer than two exams of a label: one is needed on either side.
     """
     labels = training.labels.astype(np.int8)
     smallest = int(min(labels.sum(), len(labels) - labels.sum()))
-    folds = StratifiedKFold(max(2, min(FOLDS, smallest)), shuffle=True, random_state=seed)
+    if smallest < 2:
+        raise InputError(
+            f"{int(labels.sum())} of {len(labels)} training exams are positive: predictions out of fold need two exams "
+            "of each label; train on more exams, or leave the task out with --tasks"
+        )
+    folds = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     weights = class_weights(torch.from_numpy(labels.astype(np.float32)))
     parts = list(folds.split(training.features, labels))
     found = []

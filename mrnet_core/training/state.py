@@ -1,7 +1,8 @@
 """Checkpoints of a run that is going on: whole or not at all, so that a killed run loses at most its last epoch.
 
 A file is written beside its name, flushed to the disk and moved into place; whatever else lies in the folder
-(``*.partial``) is never read. These files belong to one machine: they are no part of the RUN that is passed on.
+(``*.partial``) is never read. On a GPU an epoch is written while the next one runs: a run that is killed in that moment
+loses it too. These files belong to one machine: they are no part of the RUN that is passed on.
 """
 
 import io

@@ -8,7 +8,8 @@ import multiprocessing
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty
@@ -18,7 +19,7 @@ import torch
 
 from mrnet_core.config import CONFIG, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
+from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.models import card_path, load_network
 from mrnet_core.preprocess import Landmarks, fit_landmarks
 from mrnet_core.store import write_whole
@@ -101,7 +102,7 @@ def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str],
     train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)
 
 
-def plan_jobs(config: TrainConfig, device: str) -> tuple[Job, ...]:
+def plan_jobs(config: TrainConfig) -> tuple[Job, ...]:
     """The jobs of a run: a plane's tasks together, or in groups of ``config.side_by_side``."""
     together = config.side_by_side or len(config.tasks)
     return tuple(
@@ -124,6 +125,7 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
         for job in jobs:
             run_job(job, setting, report)
         return
+    setting = replace(setting, beside=min(workers, len(jobs)))
     if setting.device.startswith("cuda") and _gpus(setting.device) == 1:
         _run_threads(jobs, setting, report, workers)
         return
@@ -141,6 +143,11 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
                 _drain(events, report)
                 for future in done:
                     future.result()
+        except BrokenProcessPool as error:
+            raise InstallationError(
+                "a training process was killed, most likely because the memory is full: go on with --resume and fewer "
+                "--workers"
+            ) from error
         except BaseException:
             # also Ctrl-C: what the workers saved stays, the rest of the queue must not start
             processes = list(pool._processes.values())
@@ -164,7 +171,8 @@ def _run_threads(jobs: Sequence[Job], setting: Setting, report: Report, workers:
     with ThreadPoolExecutor(workers) as pool:
         waiting = [pool.submit(run_job, job, setting, say) for job in jobs]
         try:
-            for future in waiting:
+            done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
+            for future in done:
                 future.result()
         except BaseException:
             # also Ctrl-C: what was saved stays, the rest must not go on

@@ -125,6 +125,14 @@ def test_a_split_with_one_label_only_is_refused(folder):
         MRNetFolder.open(folder)
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_training_exam_of_a_label_is_too_few_to_fit_regressions_out_of_fold(folder, label):
+    rows = [f"{exam:04d},{label if exam == 4 else 1 - label}" for exam in range(6)]
+    rewrite(folder, "train-meniscus.csv", "\n".join(rows))
+    with pytest.raises(DatasetError, match=r"train-meniscus\.csv has [15] positives of 6; both .* at least 2 of each"):
+        MRNetFolder.open(folder, tasks=(Task.MENISCUS,))
+
+
 def test_a_folder_that_is_none_says_what_is_wanted(tmp_path):
     with pytest.raises(DatasetError, match=r"name an MRNet-v1\.0 folder"):
         MRNetFolder.open(tmp_path / "nothing")

@@ -28,7 +28,7 @@ def test_the_digest_changes_with_a_pixel_and_with_a_label(write_folder, tmp_path
     np.save(path, pixels)
     digests.append(load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU).digest)
     labels = root / "train-acl.csv"
-    labels.write_text(labels.read_text().replace("0005,1", "0005,0"))
+    labels.write_text(labels.read_text().replace("0003,0", "0003,1"))
     digests.append(load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU).digest)
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3

@@ -96,7 +96,8 @@ def test_who_records_is_alone_and_nobody_enters_before_him():
     for work, ready in ((train, lambda: seen), (record, lambda: gate._wanting), (late, lambda: True)):
         threads.append(threading.Thread(target=work))
         threads[-1].start()
-        while not ready():
+        patience = time.monotonic() + 10
+        while not ready() and time.monotonic() < patience:
             time.sleep(0.001)
     recording.set()
     out.set()

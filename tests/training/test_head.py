@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from mrnet_core.domain import InputError
 from mrnet_core.training.head import choose_head, fit_head, put_into
 from mrnet_core.training.outcome import Outcome
 from mrnet_core.training.stacking import out_of_fold
@@ -56,3 +57,11 @@ def test_out_of_fold_predictions_of_noise_rank_nothing_where_the_networks_own_ra
     mixed = np.corrcoef(honest, labels)[0, 1]
     assert abs(mixed) < 0.35
     assert ((honest > 0) & (honest < 1)).all()
+
+
+@pytest.mark.parametrize("positive", [0, 1, 59])
+def test_out_of_fold_predictions_of_a_single_exam_of_a_label_are_refused(positive):
+    values, labels = features(n=60)[0], (np.arange(60) < positive).astype(np.int8)
+    outcome = Outcome(tuple(map(str, range(60))), labels, values, labels.astype(float))
+    with pytest.raises(InputError, match=f"{positive} of 60 training exams are positive"):
+        out_of_fold(outcome, 1)

@@ -1,10 +1,11 @@
 import resource
+import threading
 
 import pytest
 import torch
 
 from mrnet_core.domain import InputError, InstallationError
-from mrnet_core.training.state import load_state, save_state
+from mrnet_core.training.state import Writer, load_state, save_state
 
 CPU = torch.device("cpu")
 
@@ -43,3 +44,31 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert load_state(tmp_path / "x.pt", CPU)["epoch"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]
+
+
+def test_what_is_written_beside_the_training_is_the_state_of_that_moment():
+    weights, go, seen = torch.zeros(3), threading.Event(), []
+
+    def work(state):
+        go.wait(10)
+        seen.append(state["parts"]["weights"].tolist())
+
+    with Writer(beside=True) as writer:
+        writer.write(work, {"parts": {"weights": weights}})
+        weights += 1  # the training goes on
+        go.set()
+    assert seen == [[0.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_disk_that_refuses_is_said_whether_it_is_written_to_beside_or_at_once(beside):
+    def work(state):
+        raise InputError("the disk is full")
+
+    def write_and_wait():
+        with Writer(beside) as writer:
+            writer.write(work, {})
+            writer.wait()
+
+    with pytest.raises(InputError, match="the disk is full"):
+        write_and_wait()

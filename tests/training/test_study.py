@@ -38,7 +38,7 @@ ONE = TrainConfig(
 
 @pytest.fixture(scope="module")
 def study(plain_folder, tmp_path_factory):
-    """Nine networks from one trunk, one epoch of fine-tuning in one plane's time, and their ensemble."""
+    """Nine networks from one trunk, their last layers fitted, and their ensemble."""
     run = tmp_path_factory.mktemp("study") / "run"
     config = TrainConfig(
         initialisation="cells", head_first=True, epochs=0, trunk=TrunkConfig(steps=40, slices=12, warm_up=10)

@@ -1,0 +1,49 @@
+"""Jobs in threads of one process, as on one GPU."""
+
+import threading
+import time
+
+import pytest
+
+from mrnet_core.domain import Cancelled
+from mrnet_core.training import sweep
+from mrnet_core.training.loop import Event
+
+
+def test_a_job_that_fails_ends_the_others_at_their_next_report_wherever_it_stands_in_the_row(monkeypatch):
+    ended = {}
+
+    def work(job, setting, report):
+        if job == 2:
+            raise ValueError("no memory")
+        try:
+            for exams in range(200):
+                time.sleep(0.01)
+                report(Event(str(job), 1, exams, 200))
+        except Cancelled:
+            ended[job] = exams
+
+    monkeypatch.setattr(sweep, "run_job", work)
+    with pytest.raises(ValueError, match="no memory"):
+        sweep._run_threads((1, 2, 3, 4), None, lambda event: None, 3)
+    assert {1, 3} <= set(ended)
+    assert max(ended.values()) < 100
+    assert threading.active_count() == 1
+
+
+def test_reports_of_threads_come_one_at_a_time(monkeypatch):
+    inside, most = [0], [0]
+
+    def draw(event):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.002)
+        inside[0] -= 1
+
+    def work(job, setting, report):
+        for exams in range(20):
+            report(Event(str(job), 1, exams, 20))
+
+    monkeypatch.setattr(sweep, "run_job", work)
+    sweep._run_threads((1, 2, 3), None, draw, 3)
+    assert most == [1]
