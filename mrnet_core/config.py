@@ -17,6 +17,8 @@ DATA_NOTE = "checkpoints/data.txt"
 """Where the data folder's place is kept: it belongs to this machine, so it is no part of the RUN that is passed on."""
 PRECISIONS = ("auto", "float32", "bfloat16")
 INITIALISATIONS = ("imagenet", "random", "cells")
+WEIGHT_FILES = (".safetensors", ".pt", ".pth")
+"""How a file of initial weights ends, the fourth way to start."""
 SCHEDULES = ("constant", "cosine")
 TUNING_SETS = ("valid", "inner")
 
@@ -98,7 +100,8 @@ class TrainConfig:
         for name in ("flip", "inner_share"):
             _share(name, getattr(self, name))
         _one_of("precision", self.precision, PRECISIONS)
-        _one_of("initialisation", self.initialisation, INITIALISATIONS)
+        if not self.initialisation.endswith(WEIGHT_FILES):
+            _one_of("initialisation", self.initialisation, (*INITIALISATIONS, "a file of AlexNet weights"))
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("tuning", self.tuning, TUNING_SETS)
         if self.epochs == 0 and not self.head_first:
@@ -147,11 +150,13 @@ class TrainConfig:
                 words.append(_PAPER_WORDS[item.name].format(value=getattr(self, item.name), paper=item.default))
         if self.initialisation == "cells":
             words.append(
-                "Initialisation: a trunk trained on dense labels of synthetic knees, shared by all networks "
-                "(paper: ImageNet)."
+                "Initialisation: a trunk trained on dense labels of synthetic knees (structures, and true masks of "
+                "lesions), shared by all networks (paper: ImageNet)."
             )
         elif self.initialisation == "random":
             words.append("Initialisation: random, He et al. (paper: ImageNet).")
+        elif self.initialisation != "imagenet":
+            words.append(f"Initialisation: the weights of {self.initialisation} (paper: ImageNet).")
         if self.head_first:
             words.append("The last layer was fitted on the initial trunk's features first; this counts as epoch 0.")
         if self.tuning == "inner":
@@ -160,7 +165,9 @@ class TrainConfig:
             )
         words.append(
             f"Not given by the paper: Adam, learning rate {self.learning_rate:g}, {self.schedule} after {self.warm_up} "
-            f"steps of warm-up, weight decay {self.weight_decay:g}, gradients clipped at norm {self.clip:g}."
+            f"steps of warm-up, weight decay {self.weight_decay:g}, gradients clipped at norm {self.clip:g}, the same "
+            "order of exams and the same transforms for the networks of a plane, weights stored in float16"
+            + (", bfloat16 arithmetic on float32 weights." if self.precision == "bfloat16" else ".")
         )
         return tuple(words)
 

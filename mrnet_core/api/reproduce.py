@@ -18,11 +18,11 @@ from mrnet_core.api.localisation import GRADES, grade_run
 from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, train
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.domain import InputError, InstallationError, Plane, Split, Task
 from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.phantom import make_exam
 from mrnet_core.report.study import Section, curves_figure, study_html, study_pdf
-from mrnet_core.store import Run, write_whole
+from mrnet_core.store import DEMO_RUN, Run, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
 from mrnet_core.training.data import PlaneSet
@@ -206,7 +206,7 @@ def reproduce(
         make_cohort(_order(plan, cohort, str(choose_device(device))))
     config = plan.config
     if data is not None and not MRNetFolder.open(data).has_cells:
-        config = TrainConfig(epochs=config.epochs)  # no dense labels: ImageNet's weights, as in the paper
+        config = TrainConfig(epochs=config.epochs, initialisation=_start(say))  # no dense labels: as in the paper
     say("training")
     train(cohort, run, config, device=device, resume=(run / "config.json").is_file(), engine=engine or Engine())
     say("regressions and scores")
@@ -216,6 +216,16 @@ def reproduce(
         grade_run(run, cohort)
     say("report")
     return write_report(out, run, summary)
+
+
+def _start(say: Callable[[str], None]) -> str:
+    """ImageNet's weights where they can be had, else the demo model's trunk, which has seen synthetic knees."""
+    try:
+        initialise("imagenet", 0)
+    except InstallationError as error:
+        say(f"{error}; this run starts from the demo model's trunk, which was trained on synthetic knees")
+        return str(DEMO_RUN / "weights" / "sagittal_abnormal.safetensors")
+    return "imagenet"
 
 
 def _order(plan: StudySize, cohort: Path, device: str) -> CohortOrder:

@@ -263,7 +263,7 @@ def _card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, st
             "imagenet": "ImageNet's weights",
             "random": "random weights",
             "cells": "a trunk trained on dense labels of synthetic knees",
-        }[config.initialisation]
+        }.get(config.initialisation, f"the weights of {Path(config.initialisation).name}")
         if config.head_first:
             card["Start"] += "; epoch 0 fits the last layer alone"
     seconds = fields.get("seconds")

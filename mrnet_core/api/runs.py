@@ -134,7 +134,7 @@ def ensemble(
         engine=f"PyTorch {torch.__version__.split('+')[0]}",
         version=__version__,
         commit=commit(),
-        departures=[*config.departures(), *_stacking_words(stacking)],
+        departures=[*config.departures(), *_kept_words(cards, config), *_stacking_words(stacking)],
         device=first.device,
         machine=platform.machine(),
         seconds=round(sum(card.seconds for card in cards.values()) + trunk.get("seconds", 0.0), 1),
@@ -291,6 +291,14 @@ def _warnings(cards: Mapping[tuple[Plane, Task], NetworkCard], fitted: Mapping[s
                     "negative coefficient: a higher probability in that plane lowers the ensemble's."
                 )
     return tuple(words)
+
+
+def _kept_words(cards: Mapping[tuple[Plane, Task], NetworkCard], config: TrainConfig) -> list[str]:
+    """How many networks were left at the fitted last layer although epochs of fine-tuning followed."""
+    kept = sum(card.epoch == 0 for card in cards.values()) if config.epochs else 0
+    return [f"{kept} of {len(cards)} networks kept epoch 0: no epoch of fine-tuning had a lower tuning loss."] * bool(
+        kept
+    )
 
 
 def _stacking_words(stacking: str) -> list[str]:

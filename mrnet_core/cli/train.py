@@ -30,7 +30,11 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--epochs", type=int, help="passes through the training exams (paper: 50)")
     group.add_argument(
-        "--trunk", "--init", dest="initialisation", choices=INITIALISATIONS, help="where the networks start from"
+        "--trunk",
+        "--init",
+        dest="initialisation",
+        metavar="|".join((*INITIALISATIONS, "FILE")),
+        help="where the networks start from; FILE: AlexNet weights, or a network of this project",
     )
     group.add_argument("--trunk-steps", type=int, metavar="N", help="steps of the trunk (with --trunk cells)")
     group.add_argument("--learning-rate", type=float, metavar="R", help="Adam")

@@ -77,7 +77,8 @@ def _imagenet() -> tuple[dict[str, Tensor], str]:
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         raise InstallationError(
             "ImageNet weights cannot be fetched (no way to download.pytorch.org, or a damaged copy in torch's cache): "
-            "name a file of AlexNet weights instead, or choose another initialisation"
+            "start from a file of AlexNet weights with --trunk FILE (a network of the demo model will do: "
+            "artifacts/demo/weights/sagittal_abnormal.safetensors), or with --trunk random"
         ) from error
     return state, f"torchvision {weights}"
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mrnet_core.config import TrainConfig, config_hash, with_values
+from mrnet_core.config import WEIGHT_FILES, TrainConfig, config_hash, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import InputError, InstallationError, Plane, Split, Task
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
@@ -205,6 +205,8 @@ def first_model(config: TrainConfig, run: Path, job: Job, task: Task) -> tuple[M
     )
     if config.initialisation == "imagenet":
         return initialise("imagenet", seed)
+    if config.initialisation.endswith(WEIGHT_FILES):
+        return initialise(Path(config.initialisation), seed)
     model, words = initialise("random", seed)
     model = fold_first_convolution(model)
     if config.initialisation == "cells":

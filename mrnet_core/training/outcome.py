@@ -10,7 +10,7 @@ import io
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from mrnet_core.store import ROOT, write_whole
 from mrnet_core.training.arithmetic import describe
 from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.history import COLLAPSED
-from mrnet_core.training.network import Network, logits_of, network_name, pooled
+from mrnet_core.training.network import Network, figures, logits_of, network_name, pooled
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,9 @@ def write_outcome(
     """Save the chosen epoch's weights with their card, then what they say of every exam."""
     device = next(iter(sets.values())).pictures.device
     network.model.load_state_dict(network.best_state)
-    save_network(
-        weights_path(run, network.name), network.model, card(network, folder, config, sets[Split.TRAIN], device)
-    )
-    model, _ = load_network(weights_path(run, network.name))
+    path, said = weights_path(run, network.name), card(network, folder, config, sets[Split.TRAIN], device)
+    save_network(path, network.model, said)
+    model, _ = load_network(path)
     model = model.to(device, memory_format=torch.channels_last)
     arrays: dict[str, NDArray] = {}
     for split, data in sets.items():
@@ -104,6 +103,10 @@ def write_outcome(
         arrays[f"{split}_labels"] = data.label(network.task).numpy().astype(np.int8)
         arrays[f"{split}_features"] = features.numpy()
         arrays[f"{split}_logits"] = logits_of(model, features)
+    if Split.VALIDATION in sets:
+        logits, labels = arrays[f"{Split.VALIDATION}_logits"], arrays[f"{Split.VALIDATION}_labels"]
+        value = figures(logits, labels, network.weights)
+        save_network(path, network.model, replace(said, metrics={**said.metrics, "validation_auc": value["auc"]}))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_whole(outcome_path(run, network.name), buffer.getvalue())
@@ -144,6 +147,8 @@ def card(
     departures = list(config.departures())
     if not folder.synthetic:
         departures.append("MRNet-v1.0 carries no patient ids: that no patient is in two sets cannot be checked.")
+    if network.best_epoch == 0 and config.epochs:
+        departures.append("Epoch 0, the fitted last layer, was kept: no epoch of fine-tuning had a lower tuning loss.")
     if (chosen["logit_sd"] or 0) < COLLAPSED:
         departures.append(
             f"This network is constant: its logit varies by {chosen['logit_sd']:.3f} over the tuning exams."
@@ -151,7 +156,8 @@ def card(
     return NetworkCard(
         plane=network.plane,
         task=network.task,
-        trained_on=f"{'synthetic knees' if folder.synthetic else 'MRNet-v1.0 layout'}, {len(training)} training exams",
+        trained_on=f"{'synthetic knees' if folder.synthetic else 'MRNet-v1.0 layout'}, {len(training)} training exams"
+        + "; says nothing about a real knee" * folder.synthetic,
         synthetic=folder.synthetic,
         init=network.init,
         data_hash=training.digest,

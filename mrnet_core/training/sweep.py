@@ -168,7 +168,7 @@ def _run_threads(jobs: Sequence[Job], setting: Setting, report: Report, workers:
         with lock:
             report(event)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, "networks") as pool:
         waiting = [pool.submit(run_job, job, setting, say) for job in jobs]
         try:
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)

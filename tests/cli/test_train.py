@@ -54,6 +54,15 @@ def test_arguments_change_what_they_name_and_every_change_is_a_departure():
         assert part in words
 
 
+def test_a_file_of_weights_is_a_way_to_start_and_is_listed_among_the_departures(tmp_path):
+    path = tmp_path / "alexnet.safetensors"
+    config = asked("--trunk", str(path))
+    assert (config.initialisation, config.head_first) == (str(path), False)
+    assert any("alexnet.safetensors (paper: ImageNet)" in words for words in config.departures())
+    with pytest.raises(InputError, match="'nowhere' is unknown; choose one of imagenet, random, cells, a file"):
+        asked("--trunk", "nowhere")
+
+
 def test_a_configuration_file_comes_back_whole_and_arguments_win_over_it(tmp_path):
     kept = TrainConfig(epochs=7, initialisation="random", trunk=TrunkConfig(slices=9), seeds=(4,))
     path = tmp_path / "c.json"

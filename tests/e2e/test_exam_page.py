@@ -152,13 +152,13 @@ def test_a_broken_zip_gets_one_sentence_and_the_page_goes_on_to_the_next_exam(op
     page = open_page()
     upload(page, exam_zip[: len(exam_zip) // 3])
     alert = page.locator(".mr-error")
-    alert.wait_for(timeout=30_000)
+    alert.wait_for(timeout=90_000)
     words = alert.inner_text().strip()
     assert 20 < len(words) < 400
     assert "Traceback" not in words
     assert "exam.zip" not in words, "a file is named by its position, never by its name"
     upload(page, exam_zip)
-    page.locator(".viewer").wait_for(timeout=30_000)
+    page.locator(".viewer").wait_for(timeout=90_000)
     assert page.locator(".mr-error").count() == 0
 
 

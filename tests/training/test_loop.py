@@ -1,6 +1,5 @@
 """The loop over epochs, with everything that takes time replaced."""
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,8 +8,11 @@ import torch
 
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Plane, Task
+from mrnet_core.models import load_network
+from mrnet_core.models.mrnet import feature_maps
+from mrnet_core.store import DEMO_RUN
 from mrnet_core.training import loop
-from mrnet_core.training.loop import Setting
+from mrnet_core.training.loop import Job, Setting
 from mrnet_core.training.network import Network
 
 
@@ -20,10 +22,13 @@ class Exams(SimpleNamespace):
 
 
 def test_networks_side_by_side_share_the_seconds_of_an_epoch_and_so_do_jobs(monkeypatch):
+    clock = [0.0]
+
     def pass_once(networks, *_):
-        time.sleep(0.3)
+        clock[0] += 0.3
         return [0.5] * len(networks)
 
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(loop, "train_epoch", pass_once)
     monkeypatch.setattr(loop, "pooled", lambda *_: None)
     monkeypatch.setattr(loop, "judge", lambda *_: {"loss": 0.5, "auc": 0.5, "logit_sd": 1.0})
@@ -35,5 +40,17 @@ def test_networks_side_by_side_share_the_seconds_of_an_epoch_and_so_do_jobs(monk
     exams = Exams(pictures=torch.zeros(0))
     setting = Setting(Path("data"), Path("run"), TrainConfig(epochs=1), "cpu", beside=3)
     loop._epochs(made, exams, exams, setting, lambda event: None)
-    assert [network.history[0]["seconds"] for network in made] == pytest.approx([0.05, 0.05], rel=0.3)
-    assert [network.history[0]["exams_per_second"] for network in made] == pytest.approx([100, 100], rel=0.3)
+    assert [network.history[0]["seconds"] for network in made] == pytest.approx([0.05, 0.05])
+    assert [network.history[0]["exams_per_second"] for network in made] == pytest.approx([100, 100])
+
+
+def test_a_file_of_weights_starts_a_network_whose_maps_are_the_files_own(tmp_path):
+    kept = DEMO_RUN / "weights" / "sagittal_acl.safetensors"
+    job = Job(Plane.AXIAL, (Task.MENISCUS,), 1)
+    model, words = loop.first_model(TrainConfig(initialisation=str(kept)), tmp_path, job, Task.MENISCUS)
+    assert "sagittal_acl.safetensors" in words
+    own = load_network(kept)[0]
+    pictures = torch.randn(2, 128, 128, generator=torch.Generator().manual_seed(1))
+    found, expected = (feature_maps(network.features, pictures) for network in (model, own))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(model.classifier.weight, own.classifier.weight)
