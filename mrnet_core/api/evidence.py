@@ -3,7 +3,6 @@
 The one door that the command line and the pages share. An operating point is named by its index on a curve.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,8 +11,16 @@ from pathlib import Path
 import pandas as pd
 
 from mrnet_core import paper
+from mrnet_core.api.run_evidence import (
+    called_synthetic,
+    exams_in,
+    run_readers,
+    run_state,
+    run_validation,
+    say_synthetic,
+)
 from mrnet_core.datasets.published import read_published
-from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read_roles, read_study
+from mrnet_core.datasets.reads import read_labelled_scores, read_roles, read_study
 from mrnet_core.datasets.tables import Source, TableFile
 from mrnet_core.domain import InputError, Task
 from mrnet_core.evaluation.provenance import Provenance, today
@@ -78,11 +85,10 @@ from mrnet_core.report.tables import (
     table_csv,
     validation_frames,
 )
-from mrnet_core.store import MANIFEST, PUBLISHED, Run, resolve_run, write_whole
+from mrnet_core.store import PUBLISHED, write_whole
 
 SLIDES_TITLE = "Reading knee MRI with a network: the evidence"
 PAPER_MODEL = "MRNet of the paper"
-SHORTCUT = "scores/shortcut.json"
 TEMPLATES = {
     "reads": "reader,role,group,exam,task,assisted,period,order,read,confidence\n"
     "R1,radiologist,1,E001,acl,0,1,1,1,80\nR1,radiologist,1,E001,acl,1,2,3,1,95\n"
@@ -120,51 +126,12 @@ def published_readers() -> ReaderEvidence:
     return published_study(published())
 
 
-def run_validation(model: str | None = None) -> Validation:
-    """A model's own held-out exams: the scores and labels in its RUN folder (None: $MRNET_MODEL, else the demo model).
-
-    Raises
-    ------
-    InputError, ArtifactError
-        No RUN folder, or one without scores.
-    """
-    run = Run.open(resolve_run(model))
-    scores, labels = (_run_table(run, f"scores/validation_{name}.csv") for name in ("scores", "labels"))
-    data = read_labelled_scores(scores, labels)
-    return replace(validate_scores(data), source=_run_source(run, _exams(data)), **_synthetic(run))
-
-
-def run_readers(model: str | None = None) -> ReaderEvidence:
-    """The reader study that ships with a RUN folder (the demo model's is simulated).
-
-    Raises
-    ------
-    InputError, ArtifactError
-        No RUN folder, or one without a reader study.
-    """
-    run = Run.open(resolve_run(model))
-    tables = [_run_table(run, f"readers/{name}.csv") for name in ("reads", "reference", "model")]
-    study = read_study(*tables)
-    source = _run_source(run, f"{len(study.exams)} exams, {len(study.readers)} simulated readers")
-    return replace(evaluate_readers(study), source=source, **_synthetic(run))
-
-
-def run_state(model: str | None = None) -> tuple[str, int]:
-    """The RUN folder in force and when its manifest last changed (ns): what a cache of its evidence goes by.
-
-    Raises
-    ------
-    InputError, ArtifactError
-        No RUN folder.
-    """
-    folder = resolve_run(model)
-    return str(folder), (folder / MANIFEST).stat().st_mtime_ns
-
-
 def file_validation(
     scores: Source, labels: Source, scores2: Source | None = None, *, level: float = 0.95
 ) -> Validation:
     """A person's own scores against labels; with ``scores2`` two models on the same exams.
+
+    They are called synthetic where they lie in a RUN folder of synthetic knees.
 
     Raises
     ------
@@ -174,14 +141,14 @@ def file_validation(
     if not 0.5 <= level < 1:
         raise InputError(f"the confidence level must be from 0.5 to below 1; got {level:g}")
     data = read_labelled_scores(scores, labels, scores2)
-    source = today(f"{scores.name}, {labels.name}", scores.name, _exams(data))
-    return replace(validate_scores(data, level=level), source=source)
+    source = today(f"{scores.name}, {labels.name}", scores.name, exams_in(data))
+    return say_synthetic(replace(validate_scores(data, level=level), source=source), labels, scores, scores2)
 
 
 def file_readers(
     reads: Source, reference: Source, model: Source | None = None, *, options: Options | None = None
 ) -> ReaderEvidence:
-    """A person's own reader study.
+    """A person's own reader study; called synthetic where its tables lie in a RUN folder of synthetic knees.
 
     Raises
     ------
@@ -194,7 +161,7 @@ def file_readers(
         model.name if model is not None else "",
         f"{len(study.exams)} exams, {len(study.readers)} readers",
     )
-    return replace(evaluate_readers(study, options), source=source)
+    return say_synthetic(replace(evaluate_readers(study, options), source=source), reference, reads, model)
 
 
 def roles_in(reads: Source) -> tuple[str, ...]:
@@ -225,33 +192,6 @@ def template(name: str) -> bytes:
     if name not in TEMPLATES:
         raise InputError(f"no template {name!r}; there are {', '.join(TEMPLATES)}")
     return TEMPLATES[name].encode("utf-8")
-
-
-def _run_table(run: Run, name: str) -> Source:
-    if not run.has(name):
-        what = "reader study" if name.startswith("readers") else "scores of held-out exams"
-        raise InputError(f"the model {run.manifest.get('name', run.folder.name)} has no {what} ({name} is missing)")
-    return run.path(name)
-
-
-def _run_source(run: Run, n: str) -> Provenance:
-    name, trained_on = (run.manifest.get(key, "") for key in ("name", "trained_on"))
-    synthetic = "synthetic exams" if run.manifest.get("synthetic") else "held-out exams"
-    return today(f"{synthetic} of {name}", f"{name}, trained on {trained_on}" if trained_on else name, n)
-
-
-def _synthetic(run: Run) -> dict:
-    """Whether the RUN knows synthetic knees only, and what effusion and contusion alone tell there."""
-    shortcut = {}
-    if run.has(SHORTCUT):
-        rows = json.loads(run.path(SHORTCUT).read_text(encoding="utf-8"))["tasks"]
-        shortcut = {Task(row["task"]): float(row["auc"]) for row in rows if row["auc"] is not None}
-    return {"synthetic": bool(run.manifest.get("synthetic")), "shortcut": shortcut}
-
-
-def _exams(data: LabelledScores) -> str:
-    counts = {len(exams) for exams in data.exams.values()}
-    return f"{min(counts)} exams" if len(counts) == 1 else f"{min(counts)} to {max(counts)} exams a task"
 
 
 def write_tables(frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
@@ -357,6 +297,7 @@ __all__ = [
     "calibration_figure",
     "calibration_frame",
     "calibration_words",
+    "called_synthetic",
     "comparison_frame",
     "comparison_words",
     "crossover_figure",

@@ -80,7 +80,7 @@ def _readers(args: argparse.Namespace):
     return (
         lambda: api.readers_json(found),
         lambda: api.readers_text(found),
-        lambda: api.reader_frames(found),
+        lambda: api.called_synthetic(found, api.reader_frames(found)),
         lambda: api.reader_figures(found),
     )
 
@@ -95,6 +95,6 @@ def _validation(args: argparse.Namespace):
     return (
         lambda: api.validation_json(found, *wanted),
         lambda: api.validation_text(found, *wanted),
-        lambda: api.validation_frames(found, *wanted),
+        lambda: api.called_synthetic(found, api.validation_frames(found, *wanted)),
         lambda: api.validation_figures(found),
     )

@@ -5,6 +5,14 @@ from datetime import date
 
 from mrnet_core import __version__
 
+SYNTHETIC = (
+    "Synthetic knees: computed exams, no patients. This shows how the analysis works; no word about a real knee."
+)
+SYNTHETIC_READERS = SYNTHETIC.replace(
+    "computed exams, no patients", "computed exams and simulated readers, no patients"
+)
+"""What is said first of evidence from a RUN folder of synthetic knees."""
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -42,6 +42,8 @@ RANKS_ONLY = (
 SAME_EXAMS_WARNING = (
     "A threshold chosen on these exams and measured on the same exams looks better than it will be on new ones."
 )
+SHORTCUT_WORDS = "Shortcut: a regression on effusion and contusion alone, which the network must beat, rather than 0.5."
+"""What a synthetic cohort's ``shortcut`` is."""
 OPERATING_COLUMNS = ("task", "rule", "threshold", "metric", "x", "n", "estimate", "lower", "upper", "note")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mrnet_core.domain import Task
+from mrnet_core.evaluation.provenance import SYNTHETIC, SYNTHETIC_READERS
 from mrnet_core.evaluation.published import PublishedEvidence
 from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.evaluation.validation import SAME_EXAMS_WARNING, Validation, operating_table
@@ -85,14 +87,20 @@ READER_FRAMES = (
 
 
 def reader_frames(evidence: ReaderEvidence) -> dict[str, pd.DataFrame]:
-    """Every table of a reader study by name."""
-    return {name: getattr(evidence, name) for name in READER_FRAMES}
+    """Every table of a reader study by name; of a synthetic one, the shortcut's AUC stands beside the model's."""
+    frames = {name: getattr(evidence, name) for name in READER_FRAMES}
+    if evidence.shortcut:
+        beside = [evidence.shortcut.get(Task(word), math.nan) for word in evidence.auc["task"]]
+        frames["auc"] = evidence.auc.assign(shortcut_auc=beside)
+    return frames
 
 
 def readers_json(evidence: ReaderEvidence) -> dict[str, Any]:
     """The object that ``evaluate readers --json`` prints."""
-    return {name: records_of(frame) for name, frame in reader_frames(evidence).items()} | {
-        "warnings": list(evidence.warnings),
+    said = [SYNTHETIC_READERS] if evidence.synthetic else []
+    tables = {name: records_of(frame) for name, frame in reader_frames(evidence).items()}
+    return {"synthetic": evidence.synthetic, **tables} | {
+        "warnings": [*said, *evidence.warnings],
         "notes": list(evidence.notes),
         "absent": dict(evidence.absent),
         "main_role": evidence.main_role,
@@ -108,13 +116,15 @@ def validation_json(validation: Validation, specificity: float, prevalence: floa
     areas = auc_frame(validation).rename(columns={"lower": "lower95", "upper": "upper95"})
     if validation.level != 0.95:
         areas = auc_frame(validation)
+    said = [SYNTHETIC] if validation.synthetic else []
     answer = {
+        "synthetic": validation.synthetic,
         "auc": records_of(areas),
         "operating": records_of(operating_table(validation, specificity)),
         "predictive": records_of(predictive_frame(validation, specificity, prevalence)),
         "calibration": calibration_json(validation),
         "level": validation.level,
-        "warnings": [SAME_EXAMS_WARNING],
+        "warnings": [*said, SAME_EXAMS_WARNING],
         "notes": list(validation.notes),
         "provenance": provenance_json(validation),
     }

@@ -7,9 +7,10 @@ import pandas as pd
 
 from mrnet_core import paper
 from mrnet_core.domain import Metric, Task
+from mrnet_core.evaluation.provenance import SYNTHETIC, SYNTHETIC_READERS
 from mrnet_core.evaluation.published import DIFFERS, EQUAL, NOT_RECOMPUTABLE, PublishedEvidence
 from mrnet_core.evaluation.readers import ReaderEvidence
-from mrnet_core.evaluation.validation import SAME_EXAMS_WARNING, Validation, operating_table
+from mrnet_core.evaluation.validation import SAME_EXAMS_WARNING, SHORTCUT_WORDS, Validation, operating_table
 from mrnet_core.report.tables import (
     as_printed,
     auc_frame,
@@ -18,6 +19,7 @@ from mrnet_core.report.tables import (
     crossover_frame,
     interval,
     kappa_frame,
+    model_auc_frame,
     mrmc_frame,
     number,
     p_text,
@@ -103,7 +105,8 @@ def readers_text(evidence: ReaderEvidence) -> str:
     """The tables of a study, with warnings where a reader of them needs one."""
     groups = evidence.readers["role"].value_counts(sort=False)
     who = ", ".join(f"{count} {role}" for role, count in groups.items())
-    lines = [f"{len(evidence.readers)} readers ({who}), {evidence.n_exams} exams", ""]
+    lines = [paragraph(SYNTHETIC_READERS, "! "), ""] if evidence.synthetic else []
+    lines += [f"{len(evidence.readers)} readers ({who}), {evidence.n_exams} exams", ""]
     lines += [paragraph(note, "! ") for note in evidence.notes]
     family = f"q: Benjamini-Hochberg over one family of {_family_size(evidence)} tests."
     lines += [
@@ -127,7 +130,8 @@ def readers_text(evidence: ReaderEvidence) -> str:
         frame_grid(kappa_frame(evidence.kappa)),
         "",
         "Model AUC (DeLong)",
-        _or_why(_auc_text(evidence.auc), evidence, "auc"),
+        _or_why(model_auc_frame(evidence), evidence, "auc"),
+        *_shortcut_lines(evidence),
         "",
         "MRMC: assisted minus unassisted, two-sided",
         frame_grid(mrmc_frame(evidence)),
@@ -178,14 +182,6 @@ def _average_rows(evidence: ReaderEvidence) -> list[tuple]:
     return rows
 
 
-def _auc_text(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = [
-        (task_name(row["task"]), interval(row["auc"], row["lower"], row["upper"]), row["n_pos"], row["n_neg"])
-        for row in frame.to_dict("records")
-    ]
-    return pd.DataFrame(rows, columns=["Task", "AUC (95% CI)", "Positive", "Negative"])
-
-
 def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:
     shown = ["sequence", "group", "n_readers", "roles", "n_reads", "n_reads_expected"]
     return frame[shown].astype(str) if len(frame) else frame
@@ -195,10 +191,13 @@ def validation_text(validation: Validation, specificity: float, prevalence: floa
     """AUC, operating points and calibration, with the paper's values beside."""
     percent = f"{validation.level:.0%}"
     stated = "stated" if prevalence is not None else "the sample's"
+    beside = ("Shortcut's AUC",) if validation.shortcut else ()
     lines = [
+        *((paragraph(SYNTHETIC, "! "), "") if validation.synthetic else ()),
         *(paragraph(note, "! ") for note in validation.notes),
         "AUC (DeLong)",
-        grid(("Task", f"AUC ({percent} CI)", "Pos/neg", "Paper (120 exams)", ""), _auc_rows(validation)),
+        grid(("Task", f"AUC ({percent} CI)", *beside, "Pos/neg", "Paper (120 exams)", ""), _auc_rows(validation)),
+        *_shortcut_lines(validation),
         "",
         "Operating points",
         grid(
@@ -222,11 +221,16 @@ def validation_text(validation: Validation, specificity: float, prevalence: floa
     return "\n".join(lines)
 
 
+def _shortcut_lines(evidence: Validation | ReaderEvidence) -> list[str]:
+    return [paragraph(SHORTCUT_WORDS, "! ")] if evidence.shortcut else []
+
+
 def _auc_rows(validation: Validation) -> list[tuple]:
     return [
         (
             task_name(row["task"]),
             interval(row["auc"], row["lower"], row["upper"]),
+            *((number(row["shortcut_auc"]),) if validation.shortcut else ()),
             f"{row['n_pos']}/{row['n_neg']}",
             _paper_auc(row["task"]),
             row["note"],

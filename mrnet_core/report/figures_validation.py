@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mrnet_core.domain import Metric, Task
-from mrnet_core.evaluation.validation import TaskValidation, Validation
+from mrnet_core.evaluation.validation import SHORTCUT_WORDS, TaskValidation, Validation
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
 from mrnet_core.report.tables import interval, number
 from mrnet_core.stats import OperatingPoint, RocCurve
@@ -81,7 +81,7 @@ def readers_corner(spec: FigureSpec) -> FigureSpec:
 def _shortcut_words(validation: Validation) -> str:
     if not validation.shortcut:
         return ""
-    return " Shortcut: a regression on effusion and contusion alone, which the network must beat, rather than 0.5."
+    return f" {SHORTCUT_WORDS}"
 
 
 def _title(tasks: list[Task]) -> str:

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from mrnet_core.cli import main
+from mrnet_core.store import write_manifest
+from tests.evidence_run import SHORTCUT, make_evidence_run
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 INPUTS = REFERENCE / "inputs"
@@ -175,3 +177,107 @@ def test_numbers_out_of_range_are_refused(capsys, score_tables, option, value):
     status, out, err = run(capsys, "validation", *words, option, value)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def synthetic_run(tmp_path_factory):
+    return make_evidence_run(tmp_path_factory.mktemp("runs") / "study")
+
+
+def validation_of(run_folder):
+    return [
+        *("--scores", run_folder / "scores" / "validation_scores.csv"),
+        *("--labels", run_folder / "scores" / "validation_labels.csv"),
+    ]
+
+
+def column_below(text, heading):
+    """The cells of the first grid with this heading, one a task."""
+    lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if heading in line)
+    at = lines[first].index(heading)
+    return [line[at:].split()[0] for line in lines[first + 2 : first + 2 + len(SHORTCUT)]]
+
+
+def test_scores_inside_a_synthetic_run_are_called_synthetic_first_with_the_shortcut_beside_every_auc(
+    capsys, synthetic_run
+):
+    status, out, _ = run(capsys, "validation", *validation_of(synthetic_run))
+    assert status == 0
+    assert out.startswith("! Synthetic knees: ")
+    assert "no word about a real knee" in out.splitlines()[0]
+    assert column_below(out, "Shortcut's AUC") == [f"{value:.3f}" for value in SHORTCUT.values()]
+    assert "effusion and contusion alone" in out
+    assert "Source: synthetic exams of study: validation_scores.csv, validation_labels.csv" in out
+    assert "measured on the RUN's validation exams" not in out
+
+
+def test_json_csv_and_figures_of_a_synthetic_run_say_so_too(capsys, synthetic_run, tmp_path):
+    words = [*validation_of(synthetic_run), "--csv", tmp_path / "tables", "--figures", tmp_path / "figures", "--json"]
+    status, out, _ = run(capsys, "validation", *words)
+    answer = strict(out)
+    assert status == 0
+    assert answer["synthetic"] is True
+    assert answer["warnings"][0].startswith("Synthetic knees: ")
+    assert {row["task"]: row["shortcut_auc"] for row in answer["auc"]} == SHORTCUT
+    tables = {path.name: pd.read_csv(path) for path in (tmp_path / "tables").iterdir()}
+    assert {"auc.csv", "operating.csv", "predictive.csv", "calibration.csv"} == set(tables)
+    assert all(table["synthetic"].all() for table in tables.values())
+    assert tables["auc.csv"].set_index("task")["shortcut_auc"].to_dict() == SHORTCUT
+    assert "synthetic exams of study" in (tmp_path / "figures" / "calibration.svg").read_text().replace("\n", " ")
+
+
+def test_reads_inside_a_synthetic_run_are_called_synthetic_with_the_shortcut_beside_every_auc(
+    capsys, synthetic_run, tmp_path
+):
+    folder = synthetic_run / "readers"
+    words = ["--reads", folder / "reads.csv", "--reference", folder / "reference.csv", "--model", folder / "model.csv"]
+    words += ["--replicates", 100]
+    status, out, _ = run(capsys, "readers", *words)
+    assert status == 0
+    assert out.startswith("! Synthetic knees: computed exams and simulated readers")
+    text = out[out.index("Model AUC (DeLong)") :]
+    assert column_below(text, "Shortcut's AUC") == [f"{value:.3f}" for value in SHORTCUT.values()]
+    status, out, _ = run(capsys, "readers", *words, "--json", "--csv", tmp_path / "tables")
+    answer = strict(out)
+    assert (status, answer["synthetic"]) == (0, True)
+    assert "simulated readers" in answer["warnings"][0]
+    assert {row["task"]: row["shortcut_auc"] for row in answer["auc"]} == SHORTCUT
+    assert pd.read_csv(tmp_path / "tables" / "table2.csv")["synthetic"].all()
+
+
+def test_one_table_inside_the_run_is_enough_and_other_exams_than_the_shortcuts_are_told(
+    capsys, synthetic_run, score_tables
+):
+    scores = synthetic_run / "scores" / "validation_scores.csv"
+    status, out, _ = run(capsys, "validation", "--scores", scores, "--labels", score_tables / "labels.csv")
+    assert status == 0
+    assert out.startswith("! Synthetic knees: ")
+    assert "measured on the RUN's validation exams, not on the exams of these tables" in out.replace("\n  ", " ")
+
+
+def test_tables_outside_a_run_in_a_run_of_real_knees_or_beside_another_programs_manifest_are_not_called_synthetic(
+    capsys, score_tables
+):
+    words = ["--scores", score_tables / "scores.csv", "--labels", score_tables / "labels.csv"]
+    manifest = score_tables / "manifest.json"
+    for content in (None, '{"name": "a web page"}', "not JSON"):
+        if content is not None:
+            manifest.write_text(content)
+        status, out, _ = run(capsys, "validation", *words, "--json")
+        assert (status, strict(out)["synthetic"]) == (0, False)
+        assert "Synthetic knees" not in out
+    write_manifest(score_tables, name="real", trained_on="patients", synthetic=False)
+    status, out, _ = run(capsys, "validation", *words)
+    assert status == 0
+    assert out.startswith("AUC (DeLong)")
+    assert "Shortcut" not in out
+
+
+def test_a_synthetic_run_without_a_shortcut_is_called_synthetic_all_the_same(capsys, score_tables):
+    write_manifest(score_tables, name="bare", trained_on="synthetic knees", synthetic=True)
+    words = ["--scores", score_tables / "scores.csv", "--labels", score_tables / "labels.csv"]
+    status, out, _ = run(capsys, "validation", *words)
+    assert status == 0
+    assert out.startswith("! Synthetic knees: ")
+    assert "hortcut" not in out
