@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mrnet_core.datasets.tables import BINARY, Source, Table, read_table
+from mrnet_core.datasets.tables import BINARY, MISSING, Source, Table, read_table
 from mrnet_core.domain import DatasetError, Task
 
 READS_COLUMNS = ("reader", "role", "exam", "task", "assisted", "read")
@@ -269,14 +269,14 @@ def _read_model(model: Source | None, exams, tasks, truth):
 
 
 def read_scores(source: Source) -> pd.Series:
-    """Probabilities by exam and task of a score table ``exam, task, probability``.
+    """Probabilities by exam and task of a score table ``exam, task, probability``, or as ``score`` writes it.
 
     Raises
     ------
     InputError, DatasetError
         The file cannot be read, or a row breaks a rule.
     """
-    table = read_table(source, SCORE_COLUMNS)
+    table = _long(source, SCORE_COLUMNS)
     table.words("exam")
     table.coded("task", TASKS, TASK_WORDS)
     table.unique(("exam", "task"))
@@ -284,18 +284,33 @@ def read_scores(source: Source) -> pd.Series:
 
 
 def read_labels(source: Source) -> pd.Series:
-    """Labels 0/1 by exam and task of a label table ``exam, task, label``.
+    """Labels 0/1 by exam and task of a table ``exam, task, label``, or of one with a column a task, as exams.csv.
 
     Raises
     ------
     InputError, DatasetError
         The file cannot be read, or a row breaks a rule.
     """
-    table = read_table(source, LABEL_COLUMNS)
+    table = _long(source, LABEL_COLUMNS)
     table.words("exam")
     table.coded("task", TASKS, TASK_WORDS)
     table.unique(("exam", "task"))
     return _by_exam_and_task(table, table.coded("label", BINARY, "0 or 1").astype(float))
+
+
+def _long(source: Source, columns: tuple[str, str, str]) -> Table:
+    """A table of ``exam, task`` and a value; one with a column a task is turned, its empty cells left out."""
+    table = read_table(source, columns[:1])
+    tasks = [task.value for task in Task if task.value in table.cells.columns]
+    if "task" in table.cells.columns or not tasks:
+        return read_table(source, columns)
+    value = columns[2]
+    parts = [table.cells[["exam", task]].rename(columns={task: value}).assign(task=task) for task in tasks]
+    cells = pd.concat([part.set_index(part.index * len(tasks) + place) for place, part in enumerate(parts)])
+    cells = cells[~cells[value].isin(MISSING)].sort_index()
+    if cells.empty:
+        raise DatasetError(f"{table.name} has columns {', '.join(tasks)} and no value in them")
+    return Table(table.name, cells, len(tasks))
 
 
 def _by_exam_and_task(table: Table, values: pd.Series) -> pd.Series:

@@ -36,15 +36,19 @@ Source = Path | TableFile
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as stripped text; the frame's index is the line of each row in the file (the header is line 1)."""
+    """Cells as stripped text; the frame's index is the line of each row in the file (the header is line 1).
+
+    ``from_line``: rows that one line of the file gave; then the index is the line times it, and a number below it.
+    """
 
     name: str
     cells: pd.DataFrame
+    from_line: int = 1
 
-    def fail(self, line: int, words: str) -> DatasetError:
-        """An error that names the row."""
-        place = int((self.cells.index <= line).sum())
-        return DatasetError(f"{self.name}, line {line} (row {place} of the data): {words}")
+    def fail(self, row: int, words: str) -> DatasetError:
+        """An error that names the row of the file that a row of ``cells`` came from."""
+        line, lines = row // self.from_line, (self.cells.index // self.from_line).unique()
+        return DatasetError(f"{self.name}, line {line} (row {int((lines <= line).sum())} of the data): {words}")
 
     def words(self, column: str) -> pd.Series:
         """A column that must not be empty.
@@ -108,7 +112,7 @@ class Table:
         again = self.cells.duplicated(list(columns))
         for line in self.cells.index[again]:
             same = (self.cells[list(columns)] == self.cells.loc[line, list(columns)]).all(axis=1)
-            first = self.cells.index[same][0]
+            first = self.cells.index[same][0] // self.from_line
             what = ", ".join(f"{column} {self.cells.loc[line, column]}" for column in columns)
             raise self.fail(line, f"{what} stands already in line {first}; keep one of the two rows")
 

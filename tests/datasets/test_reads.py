@@ -178,3 +178,25 @@ def test_a_label_without_a_score_is_refused_and_so_are_tables_without_a_common_t
         read_labelled_scores(table(SCORES, "scores.csv"), table(LABELS + "E4,acl,1\n", "labels.csv"))
     with pytest.raises(DatasetError, match="no task has both"):
         read_labelled_scores(table(SCORES, "scores.csv"), table("exam,task,label\nE1,meniscus,1\n", "labels.csv"))
+
+
+def test_tables_with_a_column_a_task_are_read_as_score_and_a_cohort_write_them():
+    scores = (
+        "exam,abnormal,acl,planes_used,axial_acl,error\nE1,0.9,0.25,axial,0.2,\nE2,0.4,0.75,axial,0.1,\nE3,,,,,broken\n"
+    )
+    labels = "exam,patient,abnormal,acl,meniscus,report_acl\nE1,P1,1,0,0,1\nE2,P2,0,1,1,0\n"
+    found = read_labelled_scores(table(scores, "scores.csv"), table(labels, "exams.csv"))
+    assert found.exams == {Task.ABNORMAL: ("E1", "E2"), Task.ACL: ("E1", "E2")}
+    np.testing.assert_array_equal(found.y_score[Task.ACL], [0.25, 0.75])
+    np.testing.assert_array_equal(found.y_true[Task.ACL], [0, 1])
+    assert found.notes == ("scores.csv has no scores for meniscus: left out.",)
+
+
+def test_a_bad_cell_of_a_column_a_task_is_named_by_its_row_and_an_empty_table_is_refused():
+    labels = table("exam,acl\nE1,1\nE2,0\n", "labels.csv")
+    with pytest.raises(DatasetError, match=r"s.csv, line 3 \(row 2 of the data\): probability must be a number"):
+        read_labelled_scores(table("exam,abnormal,acl\nE1,0.5,0.5\nE2,0.5,much\n", "s.csv"), labels)
+    with pytest.raises(DatasetError, match=r"s\.csv has columns acl and no value in them"):
+        read_labelled_scores(table("exam,acl\nE1,\nE2,NA\n", "s.csv"), labels)
+    with pytest.raises(DatasetError, match=r"line 3 .*exam E1, task acl stands already in line 2"):
+        read_labelled_scores(table("exam,acl,meniscus\nE1,0.5,0.5\nE1,0.5,0.5\n", "s.csv"), labels)
