@@ -1,0 +1,136 @@
+"""The study's report from a finished run, and the estimate of its time from one exam and one step."""
+
+import re
+from types import SimpleNamespace
+
+import lxml.html
+import pandas as pd
+import pytest
+
+from mrnet_core.api import reproduce
+from mrnet_core.api.cohorts import CohortOrder
+from mrnet_core.api.runs import EnsembleSummary
+from mrnet_core.domain import Plane, Split, Task
+from mrnet_core.store import write_whole
+from tests.evidence_run import INPUTS
+from tests.training_runs import begin_run, finish_run, regression
+
+PAPER_AUC = {Task.ABNORMAL: 0.937, Task.ACL: 0.965, Task.MENISCUS: 0.847}
+"""Copied from the paper's text."""
+BY_PAIRS = 13 / 15
+"""Of the finished run's exams 2, 5, 6, 7 and 8 against 1, 3 and 4, scores rising: exam 2 loses to 3 and 4."""
+
+
+def auc_record(task, model, value):
+    return {"split": "validation", "task": task.value, "model": model, "auc": value, "n_pos": 5, "n_neg": 3, "note": ""}
+
+
+def write(folder, *, synthetic=True, readers=False):
+    """The report of a finished run, with AUCs that differ by task."""
+    run = begin_run(folder / "run")
+    for name in ("reads", "reference", "model") if readers else ():
+        write_whole(run / "readers" / f"{name}.csv", (INPUTS / f"g_{name}.csv").read_bytes())
+    finish_run(run, synthetic=synthetic)
+    aucs = [
+        auc_record(task, model, value + k / 1000)
+        for k, task in enumerate(Task)
+        for model, value in (("axial", 0.771), ("ensemble, training", 0.881))
+    ]
+    coefficients = tuple(regression(task, "training") for task in Task)
+    page = reproduce.write_report(folder, run, EnsembleSummary(run, coefficients, tuple(aucs)))
+    assert page == folder / "report.html"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("report"), readers=True)
+
+
+def table_below(page, caption):
+    """Rows of the table under a caption, by the words of its header."""
+    heading = next(one for one in page.iter("h3") if one.text_content() == caption)
+    rows = [[cell.text_content() for cell in row.iter("th", "td")] for row in heading.getnext().iter("tr")]
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+
+
+def test_the_reports_auc_table_holds_every_model_and_the_papers_figure_beside_the_ensembles(report):
+    page = lxml.html.parse(str(report / "report.html")).getroot()
+    rows = {(row["task"], row["model"]): row for row in table_below(page, "AUC of networks and ensembles")}
+    assert len(rows) == 6
+    for k, task in enumerate(Task):
+        ensemble, network = rows[task.value, "ensemble, training"], rows[task.value, "axial"]
+        assert (ensemble["AUC"], ensemble["paper, validation"]) == (f"{0.881 + k / 1000:.3f}", str(PAPER_AUC[task]))
+        assert (network["AUC"], network["paper, validation"]) == (f"{0.771 + k / 1000:.3f}", "")
+        assert (network["positive"], network["negative"]) == ("5", "3")
+    for row in table_below(page, "Validation: auc"):
+        assert (row["auc"], row["shortcut_auc"]) == (f"{BY_PAIRS:.3f}", "0.625")
+
+
+def test_the_report_names_departures_warnings_and_the_synthetic_knees_before_any_number(report):
+    page = lxml.html.parse(str(report / "report.html")).getroot()
+    assert table_below(page, "Departures") == [{"departure from the paper": "Epochs: 5 (paper: 50)."}]
+    text = page.text_content()
+    assert "The network coronal meniscus is constant." in text
+    assert "Training: 90 minutes" in text
+    assert 0 < text.index("SYNTHETIC: computed knees, no patients.") < text.index("What this is")
+
+
+def test_the_report_holds_regressions_grades_the_simulated_readers_and_its_figures(report):
+    page = lxml.html.parse(str(report / "report.html")).getroot()
+    acl = next(row for row in table_below(page, "Regressions") if row["task"] == "acl")
+    assert [acl[plane.value] for plane in Plane] == ["1.000", "3.000", "2.000"]
+    assert {row["pointing"] for row in table_below(page, "Whole validation set")} == {"0.625", "0.125"}
+    assert "Graded on eight exams of the tests." in page.text_content()
+    assert len(table_below(page, "Table 2, this study (simulated readers)")) == 9
+    assert "they show that the analysis runs, and nothing else" in page.text_content()
+    pictures = [one.get("src") for one in page.iter("img")]
+    assert len(pictures) > 3
+    assert all(one.startswith("data:image/png;base64,iVBOR") for one in pictures)
+
+
+def test_the_pdf_has_the_pages_and_every_table_is_a_csv_of_its_own(report):
+    pdf = (report / "report.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    page = lxml.html.parse(str(report / "report.html")).getroot()
+    tables, pictures = len(list(page.iter("table"))), len(list(page.iter("img")))
+    assert len(re.findall(rb"/Type /Page\b", pdf)) >= 1 + tables + pictures
+    written = {path.name for path in (report / "tables").iterdir()}
+    assert len(written) == tables
+    assert {"what_this_is_1.csv", "performance_1.csv", "networks_and_regressions_1.csv"} <= written
+    table = pd.read_csv(report / "tables" / "performance_1.csv")
+    assert table["AUC"].tolist() == pytest.approx([0.771, 0.881, 0.772, 0.882, 0.773, 0.883])
+
+
+def test_a_report_of_real_knees_without_readers_has_neither_the_mark_nor_the_section(tmp_path):
+    text = (write(tmp_path, synthetic=False) / "report.html").read_text(encoding="utf-8")
+    assert "SYNTHETIC" not in text
+    assert "Reader study" not in text
+
+
+def test_the_estimate_of_a_tiny_study_is_what_one_exam_and_one_step_come_to_by_hand(monkeypatch):
+    """An exam in 2 s by 2 workers, a step on 32 slices in 0.5 s; 36 training and 12 + 12 other exams of 10 slices."""
+    monkeypatch.setattr(reproduce, "exam_seconds", lambda size, device: 2.0)
+    monkeypatch.setattr(reproduce, "step_seconds", lambda device: 0.5)
+    monkeypatch.setattr(CohortOrder, "workers", lambda order: 2)
+    found = reproduce.estimate(reproduce.SIZES["tiny"], "cpu", None)
+    assert found.cohort == pytest.approx(60.0)  # 60 exams · 2 s / 2
+    assert found.trunk == pytest.approx(81.0)  # 120 steps · 0.5 s · 1.35
+    # An exam's pass is 10/32 · 0.5 s = 0.15625 s. Features: 84 passes forward · 3 planes at 0.4 of it = 15.75 s.
+    # One epoch of 9 networks: 36 steps and 24 passes forward at 0.4, 45.6 · 0.15625 s · 9 = 64.125 s.
+    assert found.networks == pytest.approx(15.75 + 64.125)
+    assert found.rest == pytest.approx(66.75)  # 60 s, and 12 exams · 3 planes · 0.15625 s · 1.2
+    assert found.total == pytest.approx(287.625)
+    assert found.words() == "about 5 minutes on this machine (cohort 1, trunk 1, networks 1, evaluation 1)"
+
+
+def test_the_estimate_for_data_at_hand_makes_no_cohort(monkeypatch, tmp_path):
+    """100 training exams, taken for 31 slices a series, with MRNet's 240 others."""
+    folder = SimpleNamespace(exams={Split.TRAIN: tuple(range(100))})
+    monkeypatch.setattr(reproduce.MRNetFolder, "open", lambda data: folder)
+    monkeypatch.setattr(reproduce, "exam_seconds", lambda size, device: pytest.fail("no exam is to be made"))
+    monkeypatch.setattr(reproduce, "step_seconds", lambda device: 0.32)
+    found = reproduce.estimate(reproduce.SIZES["tiny"], "cpu", tmp_path)
+    assert found.cohort == 0
+    # A pass is 31/32 · 0.32 s = 0.31 s; 580 · 3 · 0.4 = 696 passes of features, 9 · (100 + 96) of one epoch.
+    assert found.networks == pytest.approx((696 + 1764) * 0.31)
