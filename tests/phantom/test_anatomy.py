@@ -107,6 +107,39 @@ def test_structures_lie_where_anatomy_puts_them(painted):
     assert centre(Tissue.MUSCLE)[1] > 10
 
 
+@pytest.mark.parametrize(
+    ("what", "box", "tissue", "share"),
+    [
+        ("medial collateral ligament", (-43, -36, -2, 6, -8, 6), Tissue.LIGAMENT, 0.15),
+        ("iliotibial band", (38, 43, -12, -2, 10, 30), Tissue.TENDON, 0.15),
+        ("lateral collateral ligament", (35, 40, 6, 16, -8, 16), Tissue.TENDON, 0.05),
+        ("quadriceps tendon", (-6, 6, -50, -43, 60, 72), Tissue.TENDON, 0.3),
+        ("patellar tendon", (-6, 8, -46, -34, -12, 2), Tissue.TENDON, 0.1),
+        ("infrapatellar fat pad", (-8, 8, -40, -30, -8, 6), Tissue.FAT, 0.6),
+        ("prefemoral fat pad", (-8, 8, -34, -29, 45, 60), Tissue.FAT, 0.6),
+        ("popliteal artery", (-10, 12, 28, 42, 0, 24), Tissue.ARTERY, 0.02),
+        ("popliteal vein", (-10, 14, 30, 48, 0, 24), Tissue.VEIN, 0.02),
+        ("septa of the fat beneath the skin", (-20, 20, 54, 60, -20, 30), Tissue.FASCIA, 0.02),
+        ("muscle behind the femur", (10, 30, 20, 36, 50, 70), Tissue.MUSCLE, 0.5),
+    ],
+)
+def test_soft_tissues_are_where_a_textbook_has_them(painted, what, box, tissue, share):
+    cut = tuple(
+        slice(round((low - start) / STEP), round((high - start) / STEP) + 1)
+        for low, high, start in zip(box[::2], box[1::2], (-57.0, -66.0, -60.0), strict=True)
+    )
+    found = (painted.tissue[cut] == int(tissue)).float().mean().item()
+    assert found > share, f"{what}: {found:.3f}"
+
+
+def test_skin_is_the_first_thing_beneath_the_air(painted):
+    tissue = painted.tissue.numpy()
+    middle = tissue[:, tissue.shape[1] // 2]
+    first = [column[column != Tissue.AIR][0] for column in middle.T if column[0] == Tissue.AIR]
+    assert len(first) > 50
+    assert np.mean(np.array(first) == Tissue.SKIN) > 0.98
+
+
 def test_menisci_lie_between_femur_and_tibia_and_thin_out_inwards(painted, subject):
     medial = painted.tissue == Tissue.MEDIAL_MENISCUS
     lower, upper = tibia(painted, subject)[medial], femur(painted, subject)[medial]
