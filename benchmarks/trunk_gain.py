@@ -19,7 +19,6 @@ from mrnet_core.domain import Plane, Split, Task
 from mrnet_core.stats.delong import auc
 from mrnet_core.training.outcome import read_outcome
 
-
 RATE = {"random": 1e-5, "trunk": 1e-6}
 """Of Adam: higher ones overshoot, so that the loss rises above that of a coin (LOG.md)."""
 
