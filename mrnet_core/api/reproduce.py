@@ -3,8 +3,9 @@
 Every stage picks up what an earlier run finished, so the same command goes on after a stop.
 """
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import InputError, InstallationError, Plane, Split, Task
 from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.phantom import make_exam
-from mrnet_core.report.study import Section, curves_figure, study_html, study_pdf
+from mrnet_core.report.figure_spec import FigureSpec
+from mrnet_core.report.study import Section, curves_figure, study_html
+from mrnet_core.report.study_pdf import study_pdf
 from mrnet_core.store import DEMO_RUN, Run, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
@@ -35,6 +38,18 @@ SEED = 2018
 SLICES = {"small": 10, "full": 24}
 """Mean slices a series of a phantom cohort of each size."""
 NETWORKS = len(Plane) * len(Task)
+REGRESSION_WARNING = re.compile(
+    rf"The regression of (?P<task>{'|'.join(Task)}) over (?P<planes>[^(]+) "
+    r"\((?P<source>[^)]+)\) has (?P<rest>a negative .+)"
+)
+"""One of ``ensemble``'s warnings, which a small study has by the dozen."""
+VALIDATION_CAPTIONS = {
+    "auc": "AUC on the validation exams",
+    "operating": "Rates on the validation exams at two operating points",
+    "predictive": "Predictive values at the validation exams' prevalence, and likelihood ratios",
+    "calibration": "Calibration on the validation exams, each value with its 95% CI; in parentheses its ideal",
+    "comparison": "Two models on the same exams",
+}
 
 
 @dataclass(frozen=True)
@@ -263,10 +278,24 @@ def _about(manifest: dict) -> Section:
         f"{manifest['seconds'] / 60:.0f} minutes. Version {manifest['version']}, commit "
         f"{manifest['commit'] or 'unknown'}.",
         f"The paper: {paper.CITATION}.",
-        *manifest["warnings"],
     ]
-    departures = pd.DataFrame({"departure from the paper": manifest["departures"]})
-    return Section("What this is", tuple(words), (("Departures", departures),))
+    tables = [("Departures", pd.DataFrame({"departure from the paper": manifest["departures"]}))]
+    if manifest["warnings"]:
+        tables.append(("Warnings", pd.DataFrame({"warning": _grouped(manifest["warnings"])})))
+    return Section("What this is", tuple(words), tuple(tables))
+
+
+def _grouped(warnings: Sequence[str]) -> list[str]:
+    """Warnings that differ only in the planes of a regression become one, which lists the sets of planes."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for warning in warnings:
+        match = REGRESSION_WARNING.fullmatch(warning)
+        key = (f"{Task(match['task']).display_name} ({match['source']})", match["rest"]) if match else ("", warning)
+        found.setdefault(key, []).append(match["planes"].replace(", ", " + ") if match else "")
+    return [
+        f"Regression of {task} over {'; '.join(planes)}: {rest}" if task else rest
+        for (task, rest), planes in found.items()
+    ]
 
 
 def _performance(run: Path, summary: EnsembleSummary) -> Section:
@@ -287,8 +316,8 @@ def _performance(run: Path, summary: EnsembleSummary) -> Section:
     if (run / "scores" / "validation_scores.csv").is_file():
         validation = evidence.run_validation(str(run))
         frames = evidence.validation_frames(validation)
-        tables += [(f"Validation: {name}", frame) for name, frame in frames.items()]
-        figures = [(spec.title, evidence.figure_file(spec, "png")) for spec in evidence.validation_figures(validation)]
+        tables += [(VALIDATION_CAPTIONS[name], frame) for name, frame in frames.items()]
+        figures = [_picture(spec) for spec in evidence.validation_figures(validation)]
     words = (
         "Tuning exams chose the epochs and the penalty, so their figures are too good; validation exams chose nothing. "
         "MRNet-v1.0 as handed out has no validation set: its public valid split is the paper's tuning set."
@@ -303,7 +332,7 @@ def _networks(run: Path, summary: EnsembleSummary, manifest: dict) -> Section:
                 "task": record["task"],
                 "fitted on": record["source"],
                 "planes": ", ".join(record["planes"]),
-                **record["coefficients"],
+                **{plane.value: record["coefficients"].get(plane.value) for plane in Plane},
                 "intercept": record["intercept"],
             }
             for record in summary.coefficients
@@ -312,7 +341,7 @@ def _networks(run: Path, summary: EnsembleSummary, manifest: dict) -> Section:
     words = "The paper found axial most useful for abnormality and meniscus, coronal for ACL (Methods)."
     records = history.read(run)
     figures = (("Tuning loss and AUC by epoch; dots: chosen epochs", curves_figure(records)),) if records else ()
-    seeds = ", ".join(f"{name} {seed}" for name, seed in manifest["seeds"].items())
+    seeds = ", ".join(f"{name.replace('_', ' ')} {seed}" for name, seed in manifest["seeds"].items())
     return Section(
         "Networks and regressions", (words, f"Seeds kept: {seeds}."), (("Regressions", coefficients),), figures
     )
@@ -324,12 +353,16 @@ def _heatmaps(run: Path) -> Section | None:
         return None
     grades = opened.json(GRADES)
     table = pd.DataFrame(grades["records"])
-    keep = ["network", "plane", "task", "by", "group", "n", "pointing", "pointing_chance", "pointing_prior"]
-    keep += ["right_slice", "right_slice_chance", "energy", "energy_chance"]
+    first = ["network", "plane", "task"]
+    measures = ["n", "pointing", "pointing_chance", "pointing_prior"]
+    measures += ["right_slice", "right_slice_chance", "energy", "energy_chance"]
     whole = table[table["by"] == "all"] if len(table) else table
-    tables = [("Whole validation set", whole.reindex(columns=keep))]
+    tables = [("Whole validation set", whole.reindex(columns=[*first, *measures]))]
     if len(table):
-        tables.append(("By lesion", table[table["by"] != "all"].reindex(columns=keep)))
+        lesions = table[table["by"] != "all"]
+        for network, rows in lesions.groupby("network", sort=False):
+            shown = rows.reindex(columns=[*first[1:], "by", "group", *measures])
+            tables.append((f"By lesion, the {network} networks", shown))
     return Section("Heatmaps", (grades["note"], "No public MRNet work measures this."), tuple(tables))
 
 
@@ -344,6 +377,11 @@ def _readers(run: Path) -> Section | None:
         ("Table 3, this study (simulated readers)", evidence.recomputed_table3(study)),
         ("Table 3, printed", evidence.printed_table3()),
     )
-    figures = tuple((spec.title, evidence.figure_file(spec, "png")) for spec in evidence.reader_figures(study))
+    figures = tuple(_picture(spec) for spec in evidence.reader_figures(study))
     words = ("The readers of a phantom cohort are simulated: they show that the analysis runs, and nothing else.",)
     return Section("Reader study", words, tables, figures)
+
+
+def _picture(spec: FigureSpec) -> tuple[str, bytes]:
+    """A figure by its title; several panels side by side have large letters, for a page makes them small."""
+    return spec.title, evidence.figure_file(spec, "png", large=len(spec.panels) > 1)
