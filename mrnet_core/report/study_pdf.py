@@ -194,7 +194,7 @@ def _cells(flow: Flow, layout: TableLayout, row: Sequence[Sequence[str]], *, bol
     height = _height(row, layout.size)
     for x, width, right, lines in zip(_lefts(layout), layout.widths, layout.right, row, strict=True):
         # Heads stand on the rule, cells hang from theirs.
-        top = flow.down - 0.2 * layout.size - (1.2 * layout.size * (max(map(len, row)) - len(lines)) if bold else 0)
+        top = flow.down - 0.3 * layout.size - (1.2 * layout.size * (max(map(len, row)) - len(lines)) if bold else 0)
         for number, line in enumerate(lines):
             shift = width - text_width(line, layout.size, bold) if right else 0.0
             flow.write(line, x + shift, top - (1.2 * number + 0.95) * layout.size, layout.size, bold=bold)
