@@ -52,6 +52,17 @@ def test_two_exams_a_step_take_the_mean_of_their_gradients():
         assert torch.allclose(one.grad, other.grad, atol=1e-5, rtol=1e-3), name
 
 
+def test_by_default_an_exams_gradient_counts_as_much_as_it_is():
+    """Clipped at a low norm, a plain exam pulls as hard as one that is badly wrong and weighs more."""
+    config = TrainConfig(precision="float32", warm_up=0)
+    one = network()
+    expected = torch.autograd.grad(2.5 * nn.functional.softplus(-one.model(pictures()).logit), one.model.parameters())
+    assert torch.stack([gradient.norm() for gradient in expected]).norm() > 2
+    step(one, [pictures()], [1.0], config, 10)
+    for (name, weight), gradient in zip(one.model.named_parameters(), expected, strict=True):
+        assert torch.allclose(weight.grad, gradient, rtol=1e-3, atol=1e-4), name
+
+
 def test_figures_are_the_weighted_loss_the_auc_and_the_spread():
     values, labels = np.array([2.0, -1.0, 0.5, -0.5]), np.array([1, 0, 0, 1])
     found = figures(values, labels, (1.0, 3.0))
