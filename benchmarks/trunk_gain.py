@@ -19,9 +19,6 @@ from mrnet_core.domain import Plane, Split, Task
 from mrnet_core.stats.delong import auc
 from mrnet_core.training.outcome import read_outcome
 
-RATE = {"random": 1e-5, "trunk": 1e-6}
-"""Of Adam: higher ones overshoot, so that the loss rises above that of a coin (LOG.md)."""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -37,15 +34,12 @@ def main() -> None:
     for seed in seeds:
         trunk = TrunkConfig(steps=args.trunk_steps, seed=seed)
         settings = {
-            "random": TrainConfig(
-                seeds=(seed,), epochs=args.epochs, initialisation="random", learning_rate=RATE["random"]
-            ),
+            "random": TrainConfig(seeds=(seed,), epochs=args.epochs, initialisation="random"),
             "trunk": TrainConfig(
                 seeds=(seed,),
                 epochs=args.epochs,
                 initialisation="cells",
                 head_first=True,
-                learning_rate=RATE["trunk"],
                 trunk=trunk,
             ),
         }

@@ -71,12 +71,11 @@ class StudySize:
 
 
 def _from_cells(steps: int, epochs: int, slices: int = 32) -> TrainConfig:
-    """A study from the trunk. The rate is a tenth of the default: from fitted heads 1e-5 overshoots (LOG.md)."""
+    """A study from the trunk, its last layers fitted first."""
     return TrainConfig(
         initialisation="cells",
         head_first=True,
         epochs=epochs,
-        learning_rate=1e-6,
         trunk=TrunkConfig(steps=steps, slices=slices, warm_up=min(100, steps // 4)),
     )
 
