@@ -216,5 +216,5 @@ def test_imagenet_weights_that_cannot_be_fetched_name_the_other_ways(monkeypatch
         raise urllib.error.URLError("no route")
 
     monkeypatch.setattr(torchvision.models.AlexNet_Weights, "get_state_dict", offline)
-    with pytest.raises(InstallationError, match=r"cannot be fetched .* start from a file of AlexNet weights with --trunk FILE"):
+    with pytest.raises(InstallationError, match=r"cannot be fetched .* a file of AlexNet weights with --trunk FILE"):
         initialise("imagenet", 3)
