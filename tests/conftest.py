@@ -1,5 +1,8 @@
 """Fixtures that more than one room uses."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,24 @@ import pytest
 
 from mrnet_core.domain import Plane, Task
 
+ROOT = Path(__file__).resolve().parents[1]
 MEAN, SD = 58.0, 49.0
+
+
+@pytest.fixture
+def interpreted():
+    """Runs Python code whose GPU kernels Triton interprets on the processor; gives what it printed."""
+    pytest.importorskip("triton", reason="Triton comes with PyTorch's CUDA builds only")
+
+    def run(code: str) -> str:
+        environment = {**os.environ, "TRITON_INTERPRET": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,5 @@
 """One kernel for the next exam of a recorded step, through Triton's interpreter, against the plain functions."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
 INTERPRETED = """
 import numpy as np, torch
 from mrnet_core.training import augment, gather
@@ -28,15 +20,5 @@ print("equal")
 """
 
 
-def test_the_gpus_kernel_equals_moving_standardising_and_folding():
-    pytest.importorskip("triton", reason="Triton comes with PyTorch's CUDA builds only")
-    done = subprocess.run(
-        [sys.executable, "-c", INTERPRETED],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.stdout.strip() == "equal", done.stderr
+def test_the_gpus_kernel_equals_moving_standardising_and_folding(interpreted):
+    assert interpreted(INTERPRETED) == "equal"
