@@ -7,6 +7,7 @@ in words every field that was set to something else, for the model's card.
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from mrnet_core.domain import InputError, Plane, Task
@@ -156,7 +157,7 @@ class TrainConfig:
         elif self.initialisation == "random":
             words.append("Initialisation: random, He et al. (paper: ImageNet).")
         elif self.initialisation != "imagenet":
-            words.append(f"Initialisation: the weights of {self.initialisation} (paper: ImageNet).")
+            words.append(f"Initialisation: the weights of {Path(self.initialisation).name} (paper: ImageNet).")
         if self.head_first:
             words.append("The last layer was fitted on the initial trunk's features first; this counts as epoch 0.")
         if self.tuning == "inner":

@@ -58,7 +58,7 @@ def test_a_file_of_weights_is_a_way_to_start_and_is_listed_among_the_departures(
     path = tmp_path / "alexnet.safetensors"
     config = asked("--trunk", str(path))
     assert (config.initialisation, config.head_first) == (str(path), False)
-    assert any("alexnet.safetensors (paper: ImageNet)" in words for words in config.departures())
+    assert "Initialisation: the weights of alexnet.safetensors (paper: ImageNet)." in config.departures()
     with pytest.raises(InputError, match="'nowhere' is unknown; choose one of imagenet, random, cells, a file"):
         asked("--trunk", "nowhere")
 
