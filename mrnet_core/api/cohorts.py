@@ -46,11 +46,11 @@ from mrnet_core.phantom.layout import (
 from mrnet_core.phantom.readers import REFERENCE_COLUMNS, case_of, simulate_reference
 from mrnet_core.phantom.write import write_exam
 from mrnet_core.preprocess import Landmarks, fit_landmarks, resize_series, standardise
+from mrnet_core.store import COHORT
 
 FORMS = ("dicom", "mrnet")
 LANDMARK_EXAMS = 60
 """Training exams, the first of the cohort, that the landmarks are fitted on: percentiles settle long before."""
-SETTINGS = "cohort.json"
 _PARTS = ".parts"
 _GPU_WORKERS = 12
 """Most processes that share one GPU unless more are asked for."""
@@ -165,7 +165,7 @@ def make_cohort(order: CohortOrder, progress: Progress | None = None) -> CohortR
 
 def _prepare(order: CohortOrder) -> bool:
     """Make or check the folder; True where the cohort is finished already."""
-    settings = order.out / SETTINGS
+    settings = order.out / COHORT
     if not order.resume or not settings.exists():
         prepare_folder(order.out)
         write_bytes(settings, json.dumps(order.settings(), indent=2).encode())

@@ -131,7 +131,7 @@ def file_validation(
 ) -> Validation:
     """A person's own scores against labels; with ``scores2`` two models on the same exams.
 
-    They are called synthetic where they lie in a RUN folder of synthetic knees.
+    They are called synthetic where they lie in a RUN folder or a cohort of synthetic knees.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def file_validation(
 def file_readers(
     reads: Source, reference: Source, model: Source | None = None, *, options: Options | None = None
 ) -> ReaderEvidence:
-    """A person's own reader study; called synthetic where its tables lie in a RUN folder of synthetic knees.
+    """A person's own reader study; called synthetic where its tables lie in a RUN folder or cohort of synthetic knees.
 
     Raises
     ------

@@ -1,5 +1,6 @@
-"""The evidence in a RUN folder: held-out exams, a reader study, and whether tables that lie in one are synthetic."""
+"""The evidence in a RUN folder: held-out exams, a reader study; and whether a person's tables are synthetic."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,17 +9,19 @@ from typing import TypeVar
 import pandas as pd
 
 from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read_study
-from mrnet_core.datasets.tables import Source
+from mrnet_core.datasets.tables import Source, columns_of
 from mrnet_core.domain import ArtifactError, InputError, Task
 from mrnet_core.evaluation.provenance import Provenance, today
 from mrnet_core.evaluation.readers import ReaderEvidence, evaluate_readers
 from mrnet_core.evaluation.validation import Validation, validate_scores
-from mrnet_core.store import MANIFEST, Run, resolve_run
+from mrnet_core.store import COHORT, MANIFEST, Run, resolve_run
 
 SHORTCUT = "scores/shortcut.json"
 SHORTCUT_MEASURED_ON = ("scores/validation_labels.csv", "readers/reference.csv")
 """Tables of a RUN whose exams are those that its shortcut was measured on."""
 OTHER_EXAMS = "The shortcut's AUC was measured on the RUN's validation exams, not on the exams of these tables."
+COHORT_COLUMNS = frozenset({"lesions", *(f"report_{task}" for task in Task)})
+"""Columns that only a synthetic cohort's ``exams.csv`` has together."""
 
 Evidence = TypeVar("Evidence", Validation, ReaderEvidence)
 
@@ -65,7 +68,10 @@ def run_state(model: str | None = None) -> tuple[str, int]:
 
 
 def say_synthetic(found: Evidence, truth: Source, *others: Source | None) -> Evidence:
-    """The same evidence, called synthetic where a table behind it lies in a RUN folder of synthetic knees.
+    """The same evidence, called synthetic where a table behind it is of synthetic knees.
+
+    It is where it lies in a RUN folder of synthetic knees or in a cohort that ``phantom`` made, and where its columns
+    are those of a cohort's ``exams.csv``.
 
     Parameters
     ----------
@@ -74,17 +80,21 @@ def say_synthetic(found: Evidence, truth: Source, *others: Source | None) -> Evi
     truth
         The table of labels: it tells whether the RUN's shortcut was measured on these exams.
     *others
-        Scores and reads; None is passed over, and an uploaded file lies nowhere.
+        Scores and reads; None is passed over. An uploaded file lies nowhere, only its columns can tell.
 
     Raises
     ------
     ArtifactError
         The RUN's shortcut is damaged.
     """
-    runs = (run for table in (truth, *others) for run in _runs_above(table))
+    tables = [table for table in (truth, *others) if table is not None]
+    runs = (run for table in tables for run in _runs_above(table))
     run = next((run for run in runs if run.manifest.get("synthetic")), None)
     if run is None:
-        return found
+        if not any(_of_a_cohort(table) for table in tables):
+            return found
+        source = replace(found.source, source=f"exams of a synthetic cohort: {found.source.source}")
+        return replace(found, source=source, synthetic=True)
     kind, notes = _synthetic(run), found.notes
     if kind["shortcut"] and not _measured_on(run, truth):
         notes = (*notes, OTHER_EXAMS)
@@ -103,7 +113,20 @@ def exams_in(data: LabelledScores) -> str:
     return f"{min(counts)} exams" if len(counts) == 1 else f"{min(counts)} to {max(counts)} exams a task"
 
 
-def _runs_above(table: Source | None) -> Iterator[Run]:
+def _of_a_cohort(table: Source) -> bool:
+    """Whether a table lies in a cohort of synthetic knees, or has the columns of one's ``exams.csv``."""
+    if set(columns_of(table)) >= COHORT_COLUMNS:
+        return True
+    for folder in table.resolve().parents if isinstance(table, Path) else ():
+        if (folder / COHORT).is_file():
+            try:
+                return json.loads((folder / COHORT).read_text()).get("synthetic") is True
+            except (ValueError, AttributeError):
+                continue  # some other program's cohort.json
+    return False
+
+
+def _runs_above(table: Source) -> Iterator[Run]:
     """The RUN folders that a table lies in, the nearest first; a manifest of something else is passed over."""
     for folder in table.resolve().parents if isinstance(table, Path) else ():
         if (folder / MANIFEST).is_file():

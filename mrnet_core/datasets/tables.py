@@ -137,8 +137,7 @@ def read_table(source: Source, required: Sequence[str]) -> Table:
         raise DatasetError(f"{name} is no UTF-8 text; save it as CSV (UTF-8)") from error
     if "\0" in text:
         raise DatasetError(f"{name} holds zero bytes, so it is no text table; save it as CSV (UTF-8)")
-    head = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=head.count)
+    _, delimiter = _head(text)
     try:
         rows = [
             (reader.line_num, row) for reader in [csv.reader(io.StringIO(text), delimiter=delimiter)] for row in reader
@@ -162,6 +161,24 @@ def read_table(source: Source, required: Sequence[str]) -> Table:
         [row for _, row in rows[1:]], columns=header, index=[line for line, _ in rows[1:]], dtype=object
     )
     return Table(name, frame)
+
+
+def columns_of(source: Source) -> tuple[str, ...]:
+    """The words of a table's header, unchecked; none where there is no text.
+
+    Raises
+    ------
+    InputError
+        No such file.
+    """
+    head, delimiter = _head(_bytes_of(source)[1].decode("utf-8-sig", errors="replace"))
+    return tuple(cell.strip().lower() for row in csv.reader([head], delimiter=delimiter) for cell in row)
+
+
+def _head(text: str) -> tuple[str, str]:
+    """The first line that is not blank, and what stands between its cells."""
+    head = next((line for line in text.splitlines() if line.strip()), "")
+    return head, max(",;\t", key=head.count)
 
 
 def _check_header(name: str, header: list[str], required: Sequence[str]) -> None:

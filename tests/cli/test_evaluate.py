@@ -6,7 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mrnet_core.api.evidence import file_validation
 from mrnet_core.cli import main
+from mrnet_core.datasets.tables import TableFile
+from mrnet_core.phantom.layout import EXAMS_CSV
 from mrnet_core.store import write_manifest
 from tests.evidence_run import SHORTCUT, make_evidence_run
 
@@ -281,3 +284,32 @@ def test_a_synthetic_run_without_a_shortcut_is_called_synthetic_all_the_same(cap
     assert status == 0
     assert out.startswith("! Synthetic knees: ")
     assert "hortcut" not in out
+
+
+def test_labels_of_a_synthetic_cohort_make_evidence_synthetic_by_their_place_and_by_their_columns(
+    capsys, score_tables, tmp_path
+):
+    labels = pd.read_csv(score_tables / "labels.csv").pivot(index="exam", columns="task", values="label")
+    cohort = tmp_path / "cohort"
+    cohort.mkdir()
+    labels.to_csv(cohort / "labels.csv")
+    words = ["--scores", score_tables / "scores.csv", "--labels"]
+
+    def is_synthetic(table):
+        status, out, _ = run(capsys, "validation", *words, table)
+        assert status == 0
+        assert ("Source: exams of a synthetic cohort: scores.csv" in out) == out.startswith("! Synthetic knees: ")
+        return out.startswith("! Synthetic knees: ")
+
+    assert not is_synthetic(cohort / "labels.csv")
+    for content in ("[]", "not JSON", '{"synthetic": false}'):
+        (cohort / "cohort.json").write_text(content)
+        assert not is_synthetic(cohort / "labels.csv")
+    (cohort / "cohort.json").write_text('{"synthetic": true}')
+    assert is_synthetic(cohort / "labels.csv")
+    alone = tmp_path / "exams.csv"
+    labels.reset_index().reindex(columns=list(EXAMS_CSV), fill_value="").to_csv(alone, index=False)
+    assert is_synthetic(alone)
+    assert file_validation(score_tables / "scores.csv", TableFile("exams.csv", alone.read_bytes())).synthetic
+    labels.assign(lesions="").to_csv(alone)
+    assert not is_synthetic(alone)
