@@ -78,7 +78,8 @@ class RunView:
     aucs
         AUC of each network and ensemble on tuning and validation exams.
     trunk
-        Steps, seconds and tuning AUCs of the trunk the networks started from; empty where there is none.
+        Steps, seconds and tuning AUCs of the trunk the networks started from, or how far it is while it trains itself
+        (``history.read_trunk``); empty where there is none.
     grades, grades_note
         Heatmap grades (``LocalisationGrade.record``) and what they are of; empty where the RUN brings none.
     has_scores
@@ -219,6 +220,7 @@ def _training(folder: Path) -> RunView:
         networks=summary,
         departures=config.departures(),
         warnings=tuple(constant_words(summary)),
+        trunk=history.read_trunk(folder) if epochs.empty else {},
     )
 
 
@@ -340,6 +342,16 @@ def groupings(view: RunView) -> dict[str, str]:
 def graded_tasks(view: RunView) -> tuple[Task, ...]:
     """The tasks whose heatmaps were graded, in the project's order."""
     return () if view.grades.empty else tuple(task for task in Task if task.value in set(view.grades["task"]))
+
+
+def trunk_progress(view: RunView) -> tuple[float, str] | None:
+    """Share of its steps that a trunk in training has done, 0 to 1, and that in words; None where there is none."""
+    now = view.trunk
+    if view.finished or not now:
+        return None
+    left = f"about {now['seconds_left'] / 60:.0f} min" if now["seconds_left"] >= 90 else f"{now['seconds_left']:.0f} s"
+    words = f"The trunk trains before them: step {now['step']:,.0f} of {now['steps']:,.0f}, loss {now['loss']:.3f}"
+    return now["step"] / now["steps"], f"{words}, {left} left"
 
 
 def throughput_words(view: RunView) -> str:

@@ -1,13 +1,17 @@
-"""The history of a network: one JSON object an epoch, in ``RUN/history/<plane>_<task>_seed<k>.jsonl``."""
+"""The history of a network: one JSON object an epoch, in ``RUN/history/<plane>_<task>_seed<k>.jsonl``.
+
+While the trunk trains before them, ``RUN/checkpoints/trunk.json`` tells how far it is.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from mrnet_core.domain import ArtifactError, Plane, Task
-from mrnet_core.store import REBUILD, write_whole
+from mrnet_core.store import CHECKPOINTS, REBUILD, write_whole
 
 FOLDER = "history"
+TRUNK = "trunk.json"
 COLLAPSED = 0.05
 """A logit that varies less than this over exams (standard deviation) says nothing: the network is constant."""
 _FIGURES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds", "exams_per_second")
@@ -85,6 +89,22 @@ def read(run: Path) -> list[dict[str, Any]]:
             raise ArtifactError(f"{path} cannot be read ({type(error).__name__}): {REBUILD}") from error
         records += parse(text, str(path))
     return records
+
+
+def write_trunk(folder: Path, step: int, steps: int, loss: float, seconds_left: float) -> None:
+    """How far the trunk is, into the folder of its checkpoint; ``loss`` is the mean since the last time."""
+    now = {"step": step, "steps": steps, "loss": loss, "seconds_left": round(seconds_left)}
+    write_whole(folder / TRUNK, json.dumps(now) + "\n")
+
+
+def read_trunk(run: Path) -> dict[str, float]:
+    """What ``write_trunk`` wrote last, of a trunk that is not finished; empty where there is none."""
+    try:
+        found = json.loads((run / CHECKPOINTS / TRUNK).read_text(encoding="utf-8"))
+        now = {name: float(found[name]) for name in ("step", "steps", "loss", "seconds_left")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # none yet, or none of ours: a page says less then
+    return now if now["step"] < now["steps"] else {}
 
 
 def write_tensorboard(run: Path) -> bool:

@@ -28,6 +28,7 @@ from torch.nn import functional
 from mrnet_core.config import TrainConfig, config_hash
 from mrnet_core.domain import InputError, Task
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
+from mrnet_core.training import history
 from mrnet_core.training.arithmetic import autocast
 from mrnet_core.training.cells import (
     HARD,
@@ -185,6 +186,7 @@ def train_trunk(
             report(f"trunk: step {done} of {options.steps}, loss {mean:.3f}, {left / 60:.1f} min left")
             if not np.isfinite(mean):
                 raise InputError(f"the trunk's loss became {mean} at step {done}; lower trunk.learning_rate")
+            history.write_trunk(path.parent, done, options.steps, mean, left)
         if done % SAVE_EVERY == 0 or done == options.steps:
             if done % LOOK_EVERY == 0 or done == options.steps:
                 figures = look(trunk, tuning, config)

@@ -74,6 +74,10 @@ def follow_run() -> None:
     show_card(view)
     done = f"{len(view.networks)} of {view.planned} networks begun, {view.progress:.0%} of the planned epochs done"
     st.progress(view.progress, done)
+    trunk = run_view.trunk_progress(view)
+    if trunk is not None:
+        st.progress(*trunk)
+        return
     show_training(view, run_view.curve_figures(view))
 
 

@@ -1,29 +1,14 @@
 """/paper, and the stage that every evidence page has."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def open_page(**address) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages/paper.py"), default_timeout=60)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def words(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
+from tests.pages.opened import open_page, words
 
 
 @pytest.fixture(scope="module")
 def page() -> AppTest:
-    return open_page()
+    return open_page("paper")
 
 
 def test_every_printed_number_stands_in_the_table_and_the_tally_counts_them(page):
@@ -42,13 +27,13 @@ def test_the_eight_findings_are_cards_with_claim_and_evidence(page):
 
 
 def test_the_address_filters_the_table():
-    found = open_page(status="Differs", words="meniscal specificity").dataframe[-1].value
+    found = open_page("paper", status="Differs", words="meniscal specificity").dataframe[-1].value
     assert set(found["Status"]) == {"differs"}
     assert list(found["Printed"]) == ["0.882", "0.847", "0.910"]
 
 
 def test_the_stage_shows_one_figure_and_the_arrow_turns_to_the_next():
-    stage = open_page(present="1", figure="difference")
+    stage = open_page("paper", present="1", figure="difference")
     assert len(stage.get("plotly_chart")) == 1
     assert "Change with model assistance" in words(stage)
     stage.button(key="turn_Right").click().run()

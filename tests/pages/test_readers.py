@@ -1,27 +1,10 @@
 """/readers, run by Streamlit's own test runner; numbers are held against R's answers to the same study."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from tests.evidence_run import EXPECTED, SHORTCUT, make_evidence_run
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def open_page(**address) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages/readers.py"), default_timeout=90)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def words(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
+from tests.pages.opened import open_page, words
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +12,19 @@ def study_page(tmp_path_factory):
     run = make_evidence_run(tmp_path_factory.mktemp("runs") / "study")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MRNET_MODEL", str(run))
-        yield open_page(source="This app's model")
+        yield open_page("readers", source="This app's model")
 
 
 def test_the_switch_sets_printed_numbers_in_place_of_recomputed_ones_and_names_the_misplaced_row():
-    assert "0.892 (0.858, 0.918)" in words(open_page())
-    printed = open_page(tables="As printed")
+    assert "0.892 (0.858, 0.918)" in words(open_page("readers"))
+    printed = open_page("readers", tables="As printed")
     assert "0.882 (0.847, 0.910)" in words(printed)
     assert "0.892 (0.858, 0.918)" not in words(printed)
     assert any("C1" in warning.value for warning in printed.warning)
 
 
 def test_parts_that_counts_cannot_give_say_why():
-    reasons = [info.value.replace("\\", "") for info in open_page().info]
+    reasons = [info.value.replace("\\", "") for info in open_page("readers").info]
     assert len(reasons) == 3
     assert all("case-level reads were never published" in reason for reason in reasons)
 
@@ -67,12 +50,12 @@ def test_the_simulated_study_shows_agreement_mrmc_and_crossover_as_charts(study_
 
 
 def test_without_any_group_of_readers_no_slopes_are_drawn():
-    page = open_page(readers="")
+    page = open_page("readers", readers="")
     assert not any("Each line is one reader" in caption.value for caption in page.caption)
 
 
 def test_a_bad_row_of_a_persons_own_reads_is_named():
-    page = open_page(source="Your files")
+    page = open_page("readers", source="Your files")
     reads = b"reader,role,exam,task,assisted,read\nA,radiologist,E1,acl,0,1\nA,radiologist,E1,acl,1,2\n"
     reference = b"exam,task,majority\nE1,acl,1\n"
     page.file_uploader(key="own_readers_reads").set_value(("reads.csv", reads, "text/csv"))

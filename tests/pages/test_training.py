@@ -12,6 +12,7 @@ from mrnet_core.api import run_view
 from mrnet_core.api.evidence import slides
 from mrnet_core.domain import Plane, Task
 from mrnet_core.store import write_manifest
+from mrnet_core.training import history
 from mrnet_core.ui.text import RESEARCH_NOTICE
 from mrnet_core.ui.training_view import run_figures
 from tests.training_runs import begin_run, finish_run
@@ -118,6 +119,33 @@ def test_a_run_whose_networks_have_not_begun_says_so(open_page, tmp_path):
     page = open_page(begin_run(tmp_path / "run", planes=()))
     assert "No network has finished an epoch yet" in page.info[0].value
     assert not charts(page)
+
+
+def test_a_trunk_that_trains_before_the_networks_is_followed_until_the_first_of_them_has_an_epoch(open_page, tmp_path):
+    run = begin_run(tmp_path / "run", planes=())
+    history.write_trunk(run / "checkpoints", 1250, 1500, 1.9876, 130)
+    page = open_page(run)
+    _, bar = page.get("progress")
+    assert bar.proto.value == 83
+    assert bar.proto.text == "The trunk trains before them: step 1,250 of 1,500, loss 1.988, about 2 min left"
+    assert not page.info
+    history.write_trunk(run / "checkpoints", 1499, 1500, 1.9, 1)
+    page.run()
+    assert page.get("progress")[1].proto.text.endswith("loss 1.900, 1 s left")
+    begin_run(run, epochs=1, planes=(Plane.SAGITTAL,))
+    page.run()
+    assert len(page.get("progress")) == 1
+    assert "Networks" in [heading.value for heading in page.subheader]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"step": 1}', '{"step": 6, "steps": 6, "loss": 1, "seconds_left": 0}'])
+def test_a_damaged_or_finished_trunk_says_nothing(open_page, tmp_path, content):
+    run = begin_run(tmp_path / "run", planes=())
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "trunk.json").write_text(content)
+    page = open_page(run)
+    assert len(page.get("progress")) == 1
+    assert "No network has finished an epoch yet" in page.info[0].value
 
 
 def test_a_model_without_histories_says_how_one_comes_by_them(open_page, tmp_path):

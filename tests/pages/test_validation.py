@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from mrnet_core.store import write_manifest
 from mrnet_core.ui.tables import html_table, plain
 from tests.evidence_run import SHORTCUT, make_evidence_run
+from tests.pages.opened import open_page, words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,19 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
     return make_evidence_run(tmp_path_factory.mktemp("runs") / "study")
-
-
-def open_page(**address) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages/validation.py"), default_timeout=60)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def words(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
 
 
 def cells(page: AppTest) -> dict[str, int]:
@@ -41,7 +29,7 @@ def cells(page: AppTest) -> dict[str, int]:
 
 
 def test_the_published_page_opens_at_the_printed_point_and_says_why_there_is_no_calibration():
-    page = open_page()
+    page = open_page("validation")
     assert cells(page) == {"tp": 87, "fn": 12, "fp": 6, "tn": 15}
     assert any("calibration cannot be told" in info.value for info in page.info)
     for text in ("0.937 (0.895, 0.980)", "0.714 (0.500, 0.862)", "0.556"):
@@ -49,7 +37,7 @@ def test_the_published_page_opens_at_the_printed_point_and_says_why_there_is_no_
 
 
 def test_a_link_opens_the_same_task_point_and_prevalence():
-    page = open_page(task="Meniscal tear", point_meniscus="30", prevalence="10")
+    page = open_page("validation", task="Meniscal tear", point_meniscus="30", prevalence="10")
     with (ROOT / "artifacts/published/model_roc.csv").open(newline="") as file:
         steps = [row for row in csv.DictReader(file) if row["task"] == "meniscus"]
     found = cells(page)
@@ -62,13 +50,13 @@ def test_a_link_opens_the_same_task_point_and_prevalence():
 
 def test_the_words_on_disk_open_the_same_view_as_the_labels(study, monkeypatch):
     monkeypatch.setenv("MRNET_MODEL", str(study))
-    page = open_page(source="model", task="acl", threshold="0.3")
+    page = open_page("validation", source="model", task="acl", threshold="0.3")
     assert page.slider(key="threshold").value == pytest.approx(0.3)
     assert "ACL tear, threshold 0.300" in words(page)
 
 
 def test_moving_the_slider_moves_the_confusion_matrix_and_the_way_back_restores_it():
-    page = open_page()
+    page = open_page("validation")
     page.slider(key="point_abnormal").set_value(40).run()
     assert sum(cells(page)[cell] for cell in ("tp", "fp")) == 40
     next(button for button in page.button if button.label.startswith("Back")).click().run()
@@ -77,7 +65,7 @@ def test_moving_the_slider_moves_the_confusion_matrix_and_the_way_back_restores_
 
 def test_a_synthetic_model_is_named_so_and_its_shortcut_stands_beside_every_auc(study, monkeypatch):
     monkeypatch.setenv("MRNET_MODEL", str(study))
-    page = open_page(source="This app's model")
+    page = open_page("validation", source="This app's model")
     text = words(page)
     assert "synthetic" in text
     assert "Shortcut" in text
@@ -91,12 +79,12 @@ def test_a_synthetic_model_is_named_so_and_its_shortcut_stands_beside_every_auc(
 def test_a_model_without_scores_is_an_error_that_names_the_file(tmp_path, monkeypatch):
     write_manifest(tmp_path, name="bare", trained_on="nothing", synthetic=True)
     monkeypatch.setenv("MRNET_MODEL", str(tmp_path))
-    page = open_page(source="This app's model")
+    page = open_page("validation", source="This app's model")
     assert "scores/validation\\_scores\\.csv" in page.error[0].value
 
 
 def test_own_scores_are_evaluated_and_forgotten_on_request():
-    page = open_page(source="Your files")
+    page = open_page("validation", source="Your files")
     assert "Drop scores and labels" in page.info[0].value
     scores = b"exam,task,probability\nA,acl,0.9\nB,acl,0.4\nC,acl,0.6\nD,acl,0.1\n"
     labels = b"exam,task,label\nA,acl,1\nB,acl,0\nC,acl,0\nD,acl,0\n"
@@ -110,7 +98,7 @@ def test_own_scores_are_evaluated_and_forgotten_on_request():
 
 
 def test_a_bad_row_of_an_own_file_is_named():
-    page = open_page(source="Your files")
+    page = open_page("validation", source="Your files")
     scores = b"exam,task,probability\nA,acl,0.9\nB,acl,1.4\n"
     labels = b"exam,task,label\nA,acl,1\nB,acl,0\n"
     page.file_uploader(key="own_validation_scores").set_value(("mine.csv", scores, "text/csv"))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -45,6 +47,8 @@ def test_detectors_are_maps_of_their_own_for_every_plane_and_lesion(data):
 def test_a_trunk_that_is_interrupted_goes_on_to_the_same_weights(data, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "SAVE_EVERY", 3)
     whole = train_trunk(*data, CONFIG, tmp_path / "whole.pt", lambda words: None)
+    now = json.loads((tmp_path / "trunk.json").read_text())
+    assert (now["step"], now["steps"], now["seconds_left"]) == (6, 6, 0)
     real = room.save_state
 
     def save_then_stop(path, state):
