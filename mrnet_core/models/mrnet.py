@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mrnet_core.models import winograd
+from mrnet_core.models import few_gradients, winograd
 from mrnet_core.models.stem import first_convolution, fold
 
 FEATURES = 256
@@ -71,8 +71,12 @@ def feature_maps(features: nn.Sequential, pictures: Tensor) -> Tensor:
     if torch.is_autocast_enabled(kind):
         pictures = pictures.to(torch.get_autocast_dtype(kind))
     values = first_convolution(fold(pictures), features[0].weight, features[0].bias)
-    for layer in _pools_first(features[1:]):
-        if isinstance(layer, nn.Conv2d) and winograd.suits(values, layer):
+    layers = _pools_first(features[1:])
+    last = max((place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)), default=-1)
+    for place, layer in enumerate(layers):
+        if place == last and few_gradients.suits(values, layer):
+            values = few_gradients.convolution(values, layer)
+        elif isinstance(layer, nn.Conv2d) and winograd.suits(values, layer):
             values = winograd.convolution(values, layer.weight, layer.bias)
         else:
             values = layer(values)
