@@ -2,7 +2,7 @@
 
     python benchmarks/train_step.py [--threads 2] [--repeats 15]
 
-A step: forward, weighted loss, backward, clipping, Adam. "Plain" is the same step with torch's own layers; the two take
+A step: forward, weighted loss, backward, Adam. "Plain" is the same step with torch's own layers; the two take
 turns. Figures are medians of the clock and, beside it, of the processor's time over all threads: on a busy machine only
 the latter, with ``--threads 1``, says anything, and the load is printed. A last line says what the convolutions of a
 plain step need at the speed of the fastest one: no arrangement of direct convolutions does better.
@@ -30,6 +30,7 @@ from mrnet_core.training import augment  # noqa: E402
 from mrnet_core.training.network import Network, make_optimiser, step  # noqa: E402
 
 SLICES = 32
+TURNS = 3
 TARGETS = {"bfloat16": 200.0, "float32": 380.0}
 """Milliseconds a step, two cores."""
 
@@ -53,14 +54,15 @@ def network(config: TrainConfig, folded: bool, plain: bool = False) -> Network:
 
 
 def medians_ms(works: list[Callable[[], object]], repeats: int) -> list[tuple[float, float]]:
-    """Clock and processor time of each work, in turns."""
+    """Clock and processor time of each work, in turns of several: each finds the memory as it left it, as in a run."""
     times: list[list[tuple[float, float]]] = [[] for _ in works]
-    for turn in range(repeats + 2):
+    for _ in range(TURNS):
         for place, work in enumerate(works):
-            clock, processor = time.perf_counter(), time.process_time()
-            work()
-            if turn >= 2:
-                times[place].append((time.perf_counter() - clock, time.process_time() - processor))
+            for repeat in range(-2, -(-repeats // TURNS)):
+                clock, processor = time.perf_counter(), time.process_time()
+                work()
+                if repeat >= 0:
+                    times[place].append((time.perf_counter() - clock, time.process_time() - processor))
     return [tuple(float(value) * 1000 for value in np.median(one, axis=0)) for one in times]
 
 
