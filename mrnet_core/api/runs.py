@@ -56,6 +56,9 @@ def train(
 ) -> dict[tuple[Plane, Task], int]:
     """Train every network of ``config`` on ``data`` into ``run``; returns the chosen seeds.
 
+    A run that was stopped and goes on with ``resume`` ends with the weights of an undisturbed one: the same to the
+    last bit on a CPU, within ``training.graphs.GPU_TOLERANCE`` on a GPU.
+
     Raises
     ------
     InputError

@@ -7,8 +7,8 @@ not there take no part in the maximum. What differs from step to step (which exa
 lies in tables on the device, and a recorded step reads the row that a counter on the device points at: a replay needs
 nothing from the processor but its launch.
 
-The weights that result are those of ``network.step`` but for rounding, which differs from run to run (cuDNN adds in no
-fixed order); LOG.md has the figures.
+The weights that result are those of ``network.step`` but for rounding, which may differ from run to run (cuDNN adds in
+no fixed order): within ``GPU_TOLERANCE``, as those of a run that was stopped and went on. LOG.md has the figures.
 """
 
 import threading
@@ -33,6 +33,8 @@ from mrnet_core.training.gather import Source, folded_series
 from mrnet_core.training.network import Network
 from mrnet_core.training.schedule import rate
 
+GPU_TOLERANCE = 0.1
+"""How far weights may end from an undisturbed run's on a GPU, as a share of the way they moved; float32. CPU: 0."""
 LENGTHS = 4
 """Series are padded to a multiple of so many slices: few recordings, few slices in vain."""
 

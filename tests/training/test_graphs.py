@@ -13,7 +13,7 @@ from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training import augment
 from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.graphs import Gate, Recorder
+from mrnet_core.training.graphs import GPU_TOLERANCE, Gate, Recorder
 from mrnet_core.training.loop import train_epoch
 from mrnet_core.training.network import Network, make_optimiser
 
@@ -70,7 +70,7 @@ def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels, device):
         for (name, value), wanted in zip(one.model.named_parameters(), other.model.parameters(), strict=True):
             moved = (wanted - before[name]).norm()
             assert moved > 0
-            assert (value - wanted).norm() < 0.1 * moved, name
+            assert (value - wanted).norm() < GPU_TOLERANCE * moved, name
 
 
 def test_who_records_is_alone_and_nobody_enters_before_him():

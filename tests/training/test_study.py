@@ -17,9 +17,11 @@ from sklearn.metrics import roc_auc_score
 from mrnet_core.api.runs import Engine, ensemble, train
 from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
-from mrnet_core.domain import InputError, Plane, Split, Task
+from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.models import load_network
+from mrnet_core.training import loop
+from mrnet_core.training.graphs import GPU_TOLERANCE
 from mrnet_core.training.outcome import read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,6 +176,35 @@ def test_a_run_killed_in_its_second_epoch_and_resumed_ends_with_the_weights_of_a
     for task in ONE.tasks:
         first, second = (table_of_epochs(one, task) for one in (undisturbed, run))
         assert first == second
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+)
+def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_weights_on_a_gpu_within_its_tolerance(
+    few_exams, tmp_path, monkeypatch, device
+):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(few_exams, whole, ONE, device=device, engine=LOCAL)
+    real = loop.train_epoch
+
+    def stop_in_the_second(networks, training, epoch, *others):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return real(networks, training, epoch, *others)
+
+    monkeypatch.setattr(loop, "train_epoch", stop_in_the_second)
+    with pytest.raises(Cancelled, match="every whole epoch is kept: the same command with --resume goes on"):
+        train(few_exams, cut, ONE, device=device, engine=LOCAL)
+    assert len(table_of_epochs(cut, Task.ACL)) == 1
+    monkeypatch.setattr(loop, "train_epoch", real)
+    train(few_exams, cut, ONE, device=device, resume=True, engine=LOCAL)
+    for task in ONE.tasks:
+        first = loop.first_model(ONE, whole, loop.Job(Plane.SAGITTAL, ONE.tasks, 1), task)[0].state_dict()
+        one, other = (weights_of(run, f"sagittal_{task}_seed1") for run in (whole, cut))
+        for name, value in one.items():
+            allowed = 0.0 if device == "cpu" else GPU_TOLERANCE * (value.cpu() - first[name]).norm()
+            assert (value - other[name]).norm() <= allowed, f"{task}: {name}"
 
 
 def table_of_epochs(run, task):
