@@ -248,3 +248,39 @@ def test_the_viewer_obeys_keys_and_mouse(page, tmp_path):
     assert saved.shape[0] > saved.shape[1] * box["height"] / box["width"]
     assert (band > 200).sum() > 200
     assert (band < 40).mean() > 0.7
+
+
+def test_one_finger_scrolls_through_slices_and_two_zoom(page):
+    picture = stage(page, "coronal")
+    picture.focus()
+    page.keyboard.press("0")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageDown")  # slice 6
+    page.keyboard.press("h")
+    box = picture.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        places = [{"x": across, "y": down, "id": n} for n, (across, down) in enumerate(points)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    def in_square():
+        return (np.abs(pixels(page, "coronal")[..., 0].astype(int) - grey(mark(5), *WINDOW)) <= 1).sum()
+
+    before = in_square()
+    touch("touchStart", (x - 30, y), (x + 30, y))
+    for apart in (40, 50, 60):
+        touch("touchMove", (x - apart, y), (x + apart, y))
+    touch("touchEnd")
+    assert in_square() == pytest.approx(4 * before, rel=0.15)
+    assert picture.get_attribute("aria-valuenow") == "6"
+    page.keyboard.press("0")
+    assert in_square() == before
+
+    touch("touchStart", (x, y))
+    for down in (20, 60, box["height"] / 2 - 5):
+        touch("touchMove", (x, y + down))
+    touch("touchEnd")
+    assert int(picture.get_attribute("aria-valuenow")) > 6
+    page.keyboard.press("h")
