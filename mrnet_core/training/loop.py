@@ -206,7 +206,7 @@ def first_model(config: TrainConfig, run: Path, job: Job, task: Task) -> tuple[M
     if config.initialisation == "imagenet":
         return initialise("imagenet", seed)
     if config.initialisation.endswith(WEIGHT_FILES):
-        return initialise(Path(config.initialisation), seed)
+        return initialise(start_path(run, config), seed)
     model, words = initialise("random", seed)
     model = fold_first_convolution(model)
     if config.initialisation == "cells":
@@ -348,6 +348,11 @@ def identity(config: TrainConfig, training: PlaneSet) -> str:
 def checkpoint(run: Path, name: str) -> Path:
     """Where a network's state is kept."""
     return run / "checkpoints" / f"{name}.pt"
+
+
+def start_path(run: Path, config: TrainConfig) -> Path:
+    """Where a run keeps its copy of the file of initial weights that it starts from."""
+    return run / "checkpoints" / "start" / Path(config.initialisation).name
 
 
 def trunk_path(run: Path) -> Path:

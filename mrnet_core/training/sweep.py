@@ -17,16 +17,16 @@ from queue import Empty
 import numpy as np
 import torch
 
-from mrnet_core.config import CONFIG, TrainConfig, with_values
+from mrnet_core.config import CONFIG, WEIGHT_FILES, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
-from mrnet_core.models import card_path, load_network
+from mrnet_core.models import card_path, initialise, load_network
 from mrnet_core.preprocess import Landmarks, fit_landmarks
-from mrnet_core.store import write_whole
+from mrnet_core.store import file_hash, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
 from mrnet_core.training.cells import load_cells
-from mrnet_core.training.loop import Event, Job, Report, Setting, run_job, trunk_path
+from mrnet_core.training.loop import Event, Job, Report, Setting, run_job, start_path, trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, weights_path
 from mrnet_core.training.state import load_state
@@ -53,7 +53,8 @@ def prepare_run(
     Raises
     ------
     InputError
-        The data folder breaks its format, RUN holds another run, or RUN exists and ``resume`` is off.
+        The data folder breaks its format, RUN holds another run, or RUN exists and ``resume`` is off; or the file of
+        initial weights is missing or holds no AlexNet.
     """
     where = choose_device(device)
     config = with_values(config, precision=resolve_precision(config.precision, where))
@@ -65,9 +66,27 @@ def prepare_run(
         config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
     elif run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
+    start = _new_start(config, run)
+    if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
+        config = replace(config, initialisation=Path(config.initialisation).name)
     write_whole(run / CONFIG, config.to_json())
+    if start is not None:
+        write_whole(start_path(run, config), start.read_bytes())
     _keep_landmarks(folder, run)
     return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
+
+
+def _new_start(config: TrainConfig, run: Path) -> Path | None:
+    """The file of initial weights that the run must copy, so that it goes on wherever the file is then."""
+    if not config.initialisation.endswith(WEIGHT_FILES):
+        return None
+    given, kept = Path(config.initialisation), start_path(run, config)
+    if not kept.is_file():
+        initialise(given, 0)
+        return given
+    if given.is_file() and file_hash(kept) != file_hash(given):
+        raise InputError(f"{run} was begun from another {given.name}: give that file, or another --out")
+    return None
 
 
 def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
@@ -79,13 +98,15 @@ def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
         for name in kept.__dataclass_fields__
         if name not in free and getattr(kept, name) != getattr(replace(asked, **loose), name)
     ]
+    if Path(asked.initialisation).name == kept.initialisation:  # the run keeps a copy of the file, by its name
+        differing = [name for name in differing if name != "initialisation"]
     if differing:
         raise InputError(
             f"{run} was begun with another {', '.join(differing)} (see {run / CONFIG}); go on with the same, "
             "or give another --out"
         )
     together = {name: tuple(dict.fromkeys((*getattr(kept, name), *getattr(asked, name)))) for name in free[:3]}
-    return replace(kept, **together, side_by_side=asked.side_by_side)
+    return replace(kept, **together, side_by_side=asked.side_by_side, initialisation=asked.initialisation)
 
 
 def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str], None]) -> None:

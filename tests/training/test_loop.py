@@ -10,7 +10,7 @@ from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Plane, Task
 from mrnet_core.models import load_network
 from mrnet_core.models.mrnet import feature_maps
-from mrnet_core.store import DEMO_RUN
+from mrnet_core.store import DEMO_RUN, write_whole
 from mrnet_core.training import loop
 from mrnet_core.training.loop import Job, Setting
 from mrnet_core.training.network import Network
@@ -47,7 +47,9 @@ def test_networks_side_by_side_share_the_seconds_of_an_epoch_and_so_do_jobs(monk
 def test_a_file_of_weights_starts_a_network_whose_maps_are_the_files_own(tmp_path):
     kept = DEMO_RUN / "weights" / "sagittal_acl.safetensors"
     job = Job(Plane.AXIAL, (Task.MENISCUS,), 1)
-    model, words = loop.first_model(TrainConfig(initialisation=str(kept)), tmp_path, job, Task.MENISCUS)
+    config = TrainConfig(initialisation=kept.name)
+    write_whole(loop.start_path(tmp_path, config), kept.read_bytes())
+    model, words = loop.first_model(config, tmp_path, job, Task.MENISCUS)
     assert "sagittal_acl.safetensors" in words
     own = load_network(kept)[0]
     pictures = torch.randn(2, 128, 128, generator=torch.Generator().manual_seed(1))

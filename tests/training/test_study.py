@@ -20,9 +20,11 @@ from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.models import load_network
+from mrnet_core.store import DEMO_RUN
 from mrnet_core.training import loop
 from mrnet_core.training.graphs import GPU_TOLERANCE
 from mrnet_core.training.outcome import read_outcome
+from mrnet_core.training.sweep import prepare_run
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = Engine()
@@ -231,6 +233,29 @@ def test_two_ray_workers_write_what_the_local_engine_writes(undisturbed, few_exa
     config = TrainConfig(**{**vars(ONE), "side_by_side": 1})
     train(few_exams, tmp_path / "run", config, device="cpu", engine=Engine("ray", 2))
     same_weights(undisturbed, tmp_path / "run")
+
+
+def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that_lay(few_exams, tmp_path):
+    start, run = tmp_path / "elsewhere" / "first.safetensors", tmp_path / "run"
+    config = TrainConfig(planes=(Plane.AXIAL,), tasks=(Task.ACL,), epochs=1, initialisation=str(start))
+    with pytest.raises(InputError, match=r"first.safetensors: no such file"):
+        prepare_run(few_exams, run, config, "cpu", resume=False)
+    assert not run.exists()
+    start.parent.mkdir()
+    demo = DEMO_RUN / "weights"
+    start.write_bytes((demo / "axial_acl.safetensors").read_bytes())
+    setting, _ = prepare_run(few_exams, run, config, "cpu", resume=False)
+    assert "elsewhere" not in (run / "config.json").read_text()
+    start.write_bytes((demo / "axial_meniscus.safetensors").read_bytes())
+    with pytest.raises(InputError, match=r"run was begun from another first.safetensors: give that file"):
+        prepare_run(few_exams, run, config, "cpu", resume=True)
+    start.unlink()
+    for asked in (config, setting.config):  # the same command again, and the run's own config.json
+        again, _ = prepare_run(few_exams, run, asked, "cpu", resume=True)
+        assert again.config == setting.config
+        model, words = loop.first_model(again.config, run, loop.Job(Plane.AXIAL, (Task.ACL,), 1), Task.ACL)
+        assert words.startswith("file first.safetensors (SHA-256")
+        assert model.channels == 3
 
 
 def test_a_network_that_collapsed_is_named_by_the_ensemble(few_exams, tmp_path, capsys):
