@@ -2,10 +2,9 @@
 
     python -m benchmarks.trunk_gain COHORT [--out DIR] [--seeds 1,2] [--epochs 1] [--trunk-steps 1500] [--workers 3]
 
-COHORT: a folder of `phantom --mrnet`. Each seed trains a trunk of its own, on the cohort's training exams. Last
-layers are fitted first from either start. Random weights take steps ten times as large by default: those of the trunk
-teach them nothing in so few exams (LOG.md). Prints
-validation AUCs with DeLong intervals and the spread of the logit, by network, then means. A run that stopped goes on.
+COHORT: a folder of `phantom --mrnet`. Each seed trains a trunk of its own, on the cohort's training exams. All else is
+the same from either start: last layers fitted first, then epochs at one rate. Prints validation AUCs with DeLong
+intervals and the spread of the logit, by network, then means. A run that stopped goes on.
 """
 
 import argparse
@@ -29,28 +28,17 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--trunk-steps", type=int, default=1500)
-    parser.add_argument("--random-rate", type=float, default=1e-4, help="learning rate from random weights")
+    parser.add_argument("--rate", type=float, default=TrainConfig.learning_rate, help="learning rate")
     parser.add_argument("--workers", type=int, default=0, help="jobs side by side, as in `train`")
     args = parser.parse_args()
     seeds = [int(word) for word in args.seeds.split(",")]
     found: dict[tuple, list] = {}
     for seed in seeds:
         trunk = TrunkConfig(steps=args.trunk_steps, seed=seed)
+        same = {"seeds": (seed,), "epochs": args.epochs, "head_first": True, "learning_rate": args.rate, "trunk": trunk}
         settings = {
-            "random": TrainConfig(
-                seeds=(seed,),
-                epochs=args.epochs,
-                initialisation="random",
-                head_first=True,
-                learning_rate=args.random_rate,
-            ),
-            "trunk": TrainConfig(
-                seeds=(seed,),
-                epochs=args.epochs,
-                initialisation="cells",
-                head_first=True,
-                trunk=trunk,
-            ),
+            "random": TrainConfig(initialisation="random", **same),
+            "trunk": TrainConfig(initialisation="cells", **same),
         }
         for name, config in settings.items():
             run = args.out / f"{name}_{seed}"
