@@ -10,11 +10,10 @@ from mrnet_core.ui.session import exam_session
 def follow_job() -> None:
     """Redraw a few times a second while work goes on; the whole page once there is something new to show."""
     session = exam_session()
-    if session.take():
+    if session.take() or session.job is None:
+        # Without a job this is a late call, asked for before the page was drawn anew, and may have undone the drawing.
         st.rerun()
     job = session.job
-    if job is None:
-        return
     words, button = st.columns([5, 1], vertical_alignment="center")
     if job.state == "queued":
         ahead = shared_pool().place(job)
