@@ -83,3 +83,11 @@ def random_run(tmp_path_factory) -> Path:
     store.write_whole(run / "ensemble.json", fit_ensemble(probabilities, labels).to_json())
     store.write_manifest(run, name="random", trained_on="nothing: random weights of the tests", synthetic=True)
     return run
+
+
+@pytest.fixture(autouse=True)
+def own_main_module():
+    """Streamlit's test runner leaves the page as the main module, and a spawned process would run the page again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
