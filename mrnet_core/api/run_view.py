@@ -6,7 +6,9 @@ cards of the networks that are done.
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,8 @@ from mrnet_core.training import history
 
 GRADES = "scores/localisation.json"
 """Where a RUN keeps its heatmap grades."""
+PATIENCE = 600
+"""Seconds of silence after which a run that still trains may have stopped; longer where its epochs are longer."""
 VALIDATION_SCORES = "scores/validation_scores.csv"
 EPOCH_COLUMNS = (
     *("plane", "task", "seed", "epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds"),
@@ -80,6 +84,8 @@ class RunView:
     trunk
         Steps, seconds and tuning AUCs of the trunk the networks started from, or how far it is while it trains itself
         (``history.read_trunk``); empty where there is none.
+    silent
+        Seconds since a run that still trains wrote anything; None for a finished one.
     grades, grades_note
         Heatmap grades (``LocalisationGrade.record``) and what they are of; empty where the RUN brings none.
     has_scores
@@ -102,6 +108,7 @@ class RunView:
     stacking: str = ""
     aucs: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     trunk: Mapping[str, Any] = field(default_factory=dict)
+    silent: float | None = None
     grades: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     grades_note: str = ""
     has_scores: bool = False
@@ -221,7 +228,18 @@ def _training(folder: Path) -> RunView:
         departures=config.departures(),
         warnings=tuple(constant_words(summary)),
         trunk=history.read_trunk(folder) if epochs.empty else {},
+        silent=_silent(folder),
     )
+
+
+def _silent(folder: Path) -> float:
+    """Seconds since any file of the run changed."""
+    files = (folder / CONFIG, *(folder / history.FOLDER).glob("*"), *(folder / CHECKPOINTS).glob("*"))
+    times = []
+    for path in files:
+        with suppress(OSError):  # taken away or renamed between the two looks
+            times.append(path.stat().st_mtime)
+    return max(0.0, time.time() - max(times, default=time.time()))
 
 
 def _frame(records: Sequence[dict]) -> pd.DataFrame:
@@ -352,6 +370,23 @@ def trunk_progress(view: RunView) -> tuple[float, str] | None:
     left = f"about {now['seconds_left'] / 60:.0f} min" if now["seconds_left"] >= 90 else f"{now['seconds_left']:.0f} s"
     words = f"The trunk trains before them: step {now['step']:,.0f} of {now['steps']:,.0f}, loss {now['loss']:.3f}"
     return now["step"] / now["steps"], f"{words}, {left} left"
+
+
+def news_words(view: RunView) -> str:
+    """How long a run that still trains has been silent and, once that is long for it, what to do; "" once finished."""
+    if view.silent is None:
+        return ""
+    words = f"Last written {_duration(view.silent)} ago."
+    if view.silent <= max(PATIENCE, 3 * _epoch_seconds(view)):
+        return words
+    return f"{words} Should it have stopped: its `train` command with `--resume` goes on from there."
+
+
+def _epoch_seconds(view: RunView) -> float:
+    """Of the longest epoch of a plane, whose networks train side by side and share its time."""
+    if view.epochs.empty:
+        return 0.0
+    return float(view.epochs.groupby(["plane", "seed", "epoch"])["seconds"].sum().max())
 
 
 def throughput_words(view: RunView) -> str:

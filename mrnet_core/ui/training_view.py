@@ -74,6 +74,7 @@ def follow_run() -> None:
     show_card(view)
     done = f"{len(view.networks)} of {view.planned} networks begun, {view.progress:.0%} of the planned epochs done"
     st.progress(view.progress, done)
+    st.caption(run_view.news_words(view))
     trunk = run_view.trunk_progress(view)
     if trunk is not None:
         st.progress(*trunk)

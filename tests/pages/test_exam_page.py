@@ -276,3 +276,21 @@ def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, 
     assert not page.query_params
     page.run()
     assert len(queue.jobs) == 1
+
+
+def late_look():
+    """A page whose job was over before its progress was asked for again."""
+    import streamlit as st
+
+    from mrnet_core.ui.progress import follow_job
+
+    if "drawn" in st.session_state:
+        st.write("The page, drawn anew")
+    else:
+        st.session_state.drawn = True
+        follow_job()
+
+
+def test_a_look_at_progress_that_comes_after_the_job_draws_the_page_anew(queue):
+    page = AppTest.from_function(late_look, default_timeout=60).run()
+    assert [one.value for one in page.markdown] == ["The page, drawn anew"]

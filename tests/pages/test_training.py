@@ -1,5 +1,8 @@
 """The training page: a finished run, one that still trains, one without histories, and damaged ones."""
 
+import os
+import time
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -113,6 +116,30 @@ def test_a_run_that_still_trains_is_followed_and_its_cut_last_line_is_left_out(o
     page.run()
     assert page.get("progress")[0].proto.text.startswith("6 of 9 networks begun, 53%")
     assert "The network coronal meniscus, seed 1, is constant" in html(page)
+
+
+def test_a_run_that_has_long_been_silent_is_said_to_have_stopped_perhaps(open_page, tmp_path):
+    run = begin_run(tmp_path / "run", epochs=2, planes=(Plane.SAGITTAL,))
+    page = open_page(run)
+    assert "s ago." in texts(page)
+    assert "--resume" not in texts(page)
+    files = [path for path in run.rglob("*") if path.is_file()]
+    for path in files:
+        os.utime(path, (time.time() - 7 * 60,) * 2)
+    page.run()
+    assert "Last written 7 min ago." in texts(page)
+    assert "--resume" not in texts(page)
+    for path in files:
+        os.utime(path, (time.time() - 3 * 60 * 60,) * 2)
+    page.run()
+    assert "Last written 3.0 h ago. Should it have stopped: its `train` command with `--resume`" in texts(page)
+
+
+def test_the_longer_a_planes_epochs_the_longer_a_run_may_be_silent(tmp_path):
+    view = run_view.read_run(begin_run(tmp_path / "run", epochs=2, planes=(Plane.SAGITTAL,)))
+    slow = replace(view, silent=3000, epochs=view.epochs.assign(seconds=400.0))  # three networks: 1,200 s an epoch
+    assert "--resume" not in run_view.news_words(slow)
+    assert "--resume" in run_view.news_words(replace(slow, silent=3700))
 
 
 def test_a_run_whose_networks_have_not_begun_says_so(open_page, tmp_path):
