@@ -6,9 +6,12 @@ met in some copies). ``valid`` is the paper's *tuning* set: a figure from it is 
 phantom cohorts only. MRNet-v1.0 carries no patient ids, so the separation of patients cannot be checked in it.
 """
 
+import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +27,8 @@ SHOWN = 5
 """How many problems of one kind a message names."""
 FEWEST_SLICES, MOST_SLICES = 3, 120
 """A series outside is no knee series (MRNet-v1.0 has 17 to 61 slices; small phantoms 8 and more)."""
+LEAST_RANGE = 16
+"""Grey values between the darkest and the brightest pixel of a series; a standardised one uses 0 to 255."""
 FEWEST_OF_A_LABEL = {Split.TRAIN: 2, Split.TUNING: 1}
 """Exams with and without a finding: a network needs one of each; out-of-fold regressions one in each of two folds."""
 
@@ -42,7 +47,7 @@ class MRNetFolder:
     def open(
         cls, root: Path, planes: Sequence[Plane] = tuple(Plane), tasks: Sequence[Task] = tuple(Task)
     ) -> "MRNetFolder":
-        """Read the labels and check every file's header.
+        """Read the labels and check every file's header; :meth:`check` goes on to the pixels.
 
         Raises
         ------
@@ -68,6 +73,7 @@ class MRNetFolder:
             problems += _contradictions(exams[split], {task: labels[split, task] for task in tasks}, split)
             for plane in planes:
                 problems += _check_files(root / split.folder / plane.value, exams[split])
+        problems += _in_two_splits(exams)
         if not problems:
             problems += _one_sided(labels, tuple(tasks))
         if problems:
@@ -106,12 +112,42 @@ class MRNetFolder:
             pixels = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DatasetError(f"{path} cannot be read as an npy series: {error}") from error
-        low, high = int(pixels.min()), int(pixels.max())
-        if high - low < 16:
-            raise DatasetError(
-                f"{path} holds values from {low} to {high} only; a standardised series uses the range 0 to 255"
-            )
+        if fault := _without_contrast(pixels):
+            raise DatasetError(f"{path} holds {fault}; a standardised series uses the range 0 to 255")
         return pixels
+
+    def check(self) -> dict[tuple[Split, Plane], str]:
+        """Read every series of every split once, before hours are spent on them.
+
+        Returns
+        -------
+        dict
+            For each split and plane 16 hexadecimal digits of the SHA-256 of its exams' ids, lengths and pixels, in the
+            order of the ids; labels do not count.
+
+        Raises
+        ------
+        DatasetError
+            Series that cannot be read or are empty of contrast, or the same pixels in two splits; up to five of each
+            problem are named for each split and plane.
+        """
+        places = [(split, plane, exam) for plane in self.planes for split in self.splits for exam in self.exams[split]]
+        with ThreadPoolExecutor() as pool:  # reading, the range and the hash all run beside each other in threads
+            looks = list(pool.map(lambda place: _look(self.path(*place)), places))
+        digests = {(split, plane): hashlib.sha256() for split in self.splits for plane in self.planes}
+        faulty: dict[str, list[str]] = defaultdict(list)
+        for (split, plane, exam), look in zip(places, looks, strict=True):
+            if look.fault:
+                faulty[f"{split.folder}/{plane}"].append(f"{exam} ({look.fault})")
+            digests[split, plane].update(f"{exam} {look.slices} {look.pixels}\n".encode())
+        problems = [
+            f"{where} must hold series with grey values from 0 to 255; not so: {_some(exams)}"
+            for where, exams in faulty.items()
+        ]
+        problems += _same_pixels(places, looks)
+        if problems:
+            raise DatasetError(f"{self.root}: " + "; ".join(problems))
+        return {place: digest.hexdigest()[:16] for place, digest in digests.items()}
 
     def label_matrix(self, split: Split) -> NDArray[np.int8]:
         """Labels ``(exams, tasks)`` of a split, in the order of ``tasks``."""
@@ -252,6 +288,58 @@ def _header(path: Path) -> str:
     ):
         return f"{pixels.dtype} {pixels.shape}"
     return ""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One series as :meth:`MRNetFolder.check` saw it: slices, SHA-256 of the pixels, what is wrong ("": nothing)."""
+
+    slices: int = 0
+    pixels: str = ""
+    fault: str = ""
+
+
+def _look(path: Path) -> _Look:
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return _Look(fault="not a readable npy array")
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+    return _Look(len(pixels), digest, _without_contrast(pixels))
+
+
+def _without_contrast(pixels: NDArray) -> str:
+    """The range of a series that is too narrow to be a picture, in words; "" where it is wide enough."""
+    low, high = int(pixels.min()), int(pixels.max())
+    return f"values from {low} to {high} only" if high - low < LEAST_RANGE else ""
+
+
+def _in_two_splits(exams: Mapping[Split, tuple[str, ...]]) -> list[str]:
+    """Ids that more than one split names."""
+    splits_of: dict[str, list[str]] = defaultdict(list)
+    for split, ids in exams.items():
+        for exam in ids:
+            splits_of[exam].append(split.folder)
+    twice = [f"{exam} ({' and '.join(folders)})" for exam, folders in sorted(splits_of.items()) if len(folders) > 1]
+    if not twice:
+        return []
+    return [f"exams stand in two splits: {_some(twice)}; number them through all splits, and keep each in one only"]
+
+
+def _same_pixels(places: Sequence[tuple[Split, Plane, str]], looks: Sequence[_Look]) -> list[str]:
+    """Series of one plane that two splits hold, under whatever ids."""
+    firsts: dict[tuple[Plane, str], tuple[Split, str]] = {}
+    same: dict[Plane, list[str]] = defaultdict(list)
+    for (split, plane, exam), look in zip(places, looks, strict=True):
+        if look.fault:
+            continue
+        first_split, first = firsts.setdefault((plane, look.pixels), (split, exam))
+        if first_split is not split:
+            same[plane].append(f"{first_split.folder}/{plane}/{first} and {split.folder}/{plane}/{exam}")
+    return [
+        f"two splits hold the very same {plane} pixels: {_some(pairs)}; keep each exam in one split only"
+        for plane, pairs in same.items()
+    ]
 
 
 def _one_sided(labels: Mapping[tuple[Split, Task], NDArray], tasks: tuple[Task, ...]) -> list[str]:

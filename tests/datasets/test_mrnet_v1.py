@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -143,3 +145,82 @@ def test_many_problems_of_one_kind_are_counted_not_listed(folder):
         (folder / "train" / "axial" / f"{exam:04d}.npy").unlink()
     with pytest.raises(DatasetError, match="0000, 0001, 0002, 0003, 0004 and 1 more"):
         MRNetFolder.open(folder)
+
+
+def test_an_id_in_two_splits_is_refused(folder):
+    for plane in Plane:
+        (folder / "valid" / plane / "0006.npy").rename(folder / "valid" / plane / "0003.npy")
+    for task in Task:
+        path = folder / f"valid-{task}.csv"
+        path.write_text(path.read_text().replace("0006", "0003"))
+    with pytest.raises(DatasetError, match=r"exams stand in two splits: 0003 \(train and valid\); number them through"):
+        MRNetFolder.open(folder)
+
+
+def test_a_check_gives_each_split_and_plane_a_digest_of_its_pixels_and_ids_and_not_of_its_labels(folder):
+    before = MRNetFolder.open(folder).check()
+    assert set(before) == {(split, plane) for split in (Split.TRAIN, Split.TUNING) for plane in Plane}
+    assert len(set(before.values())) == 6
+    assert all(len(digest) == 16 and int(digest, 16) >= 0 for digest in before.values())
+    rewrite(folder, "train-acl.csv", "0000,1\n0001,0\n0002,1\n0003,0\n0004,0\n0005,0\n")
+    assert MRNetFolder.open(folder, planes=(Plane.AXIAL,), tasks=(Task.ACL,)).check() == {
+        place: digest for place, digest in before.items() if place[1] is Plane.AXIAL
+    }
+    path = folder / "valid" / "axial" / "0009.npy"
+    pixels = np.load(path)
+    pixels[4, 255, 255] ^= 1
+    np.save(path, pixels)
+    after = MRNetFolder.open(folder).check()
+    assert {place for place in before if before[place] != after[place]} == {(Split.TUNING, Plane.AXIAL)}
+
+
+def test_the_digests_are_the_same_in_whatever_order_the_threads_end(folder, monkeypatch):
+    before = MRNetFolder.open(folder).check()
+    load = np.load
+
+    def slow_at_first(path, **kwargs):
+        time.sleep(0.05 if str(path).endswith("0000.npy") else 0)
+        return load(path, **kwargs)
+
+    monkeypatch.setattr(np, "load", slow_at_first)
+    assert MRNetFolder.open(folder).check() == before
+
+
+def test_a_check_names_every_series_that_is_constant_or_damaged_in_any_split(folder):
+    np.save(folder / "valid" / "axial" / "0007.npy", np.full((5, 256, 256), 7, np.uint8))
+    np.save(folder / "train" / "sagittal" / "0001.npy", np.zeros((5, 256, 256), np.uint8))
+    found = MRNetFolder.open(folder)
+    (folder / "train" / "sagittal" / "0004.npy").write_bytes(b"cut off after the headers were seen")
+    with pytest.raises(DatasetError) as caught:
+        found.check()
+    words = str(caught.value)
+    assert (
+        "train/sagittal must hold series with grey values from 0 to 255; not so: 0001 (values from 0 to 0 only), "
+        in words
+    )
+    assert "0004 (not a readable npy array)" in words
+    assert (
+        "valid/axial must hold series with grey values from 0 to 255; not so: 0007 (values from 7 to 7 only)" in words
+    )
+
+
+def test_many_series_without_contrast_are_counted_not_listed(folder):
+    for exam in range(6):
+        np.save(folder / "train" / "axial" / f"{exam:04d}.npy", np.full((5, 256, 256), exam, np.uint8))
+    with pytest.raises(DatasetError, match=r"0004 \(values from 4 to 4 only\) and 1 more"):
+        MRNetFolder.open(folder).check()
+
+
+def test_the_same_pixels_in_two_splits_under_two_ids_are_a_leak(folder):
+    pixels = np.load(folder / "train" / "coronal" / "0002.npy")
+    np.save(folder / "valid" / "coronal" / "0008.npy", pixels)
+    with pytest.raises(
+        DatasetError, match=r"two splits hold the very same coronal pixels: train/coronal/0002 and valid/coronal/0008"
+    ):
+        MRNetFolder.open(folder).check()
+
+
+def test_the_same_pixels_twice_in_one_split_are_no_leak(folder):
+    pixels = np.load(folder / "train" / "coronal" / "0002.npy")
+    np.save(folder / "train" / "coronal" / "0003.npy", pixels)
+    assert len(MRNetFolder.open(folder).check()) == 6
