@@ -6,11 +6,12 @@ in words every field that was set to something else, for the model's card.
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from mrnet_core.domain import InputError, Plane, Task
+from mrnet_core.domain import MODEL_SIZE, InputError, Plane, Task
 
 CONFIG = "config.json"
 """File of a RUN that holds what it was asked to do."""
@@ -22,6 +23,10 @@ WEIGHT_FILES = (".safetensors", ".pt", ".pth")
 """How a file of initial weights ends, the fourth way to start."""
 SCHEDULES = ("constant", "cosine")
 TUNING_SETS = ("valid", "inner")
+MOST = 1e6
+"""Largest weight or norm that is taken for meant."""
+CELL_PIXELS = 32
+"""Width of a cell of dense labels: a slice that is shifted further no longer shows what its labels say."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,16 @@ class TrunkConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "slices"):
-            _at_least(name, getattr(self, name), 1)
+            _at_least(f"trunk.{name}", getattr(self, name), 1)
+        for name in ("warm_up", "seed", "shift_pixels"):
+            _at_least(f"trunk.{name}", getattr(self, name), 0)
         for name in ("learning_rate", "clip"):
-            _above_zero(name, getattr(self, name))
+            _above_zero(f"trunk.{name}", getattr(self, name))
         for name in ("lesion_share", "intact_share", "exam_start", "gain"):
-            _share(name, getattr(self, name))
+            _share(f"trunk.{name}", getattr(self, name))
+        for name in ("structure_weight", "slice_weight", "detector_weight", "exam_weight"):
+            _between(f"trunk.{name}", getattr(self, name), 0, MOST)
+        _between("trunk.shift_pixels", self.shift_pixels, 0, CELL_PIXELS)
         if self.lesion_share + self.intact_share > 1:
             raise InputError(
                 f"lesion_share {self.lesion_share} and intact_share {self.intact_share} are more than 1 together"
@@ -100,6 +110,10 @@ class TrainConfig:
         _above_zero("learning_rate", self.learning_rate)
         for name in ("flip", "inner_share"):
             _share(name, getattr(self, name))
+        _between("rotation_degrees", self.rotation_degrees, 0, 180)
+        _between("shift_pixels", self.shift_pixels, 0, MODEL_SIZE)
+        for name in ("weight_decay", "clip"):
+            _between(name, getattr(self, name), 0, MOST)
         _one_of("precision", self.precision, PRECISIONS)
         if not self.initialisation.endswith(WEIGHT_FILES):
             _one_of("initialisation", self.initialisation, (*INITIALISATIONS, "a file of AlexNet weights"))
@@ -128,6 +142,8 @@ class TrainConfig:
         if not isinstance(values, dict):
             raise InputError("the training configuration must be one JSON object")
         trunk = values.pop("trunk", {})
+        if not isinstance(trunk, dict):
+            raise InputError(f"trunk in the training configuration must be a JSON object; got {trunk!r}")
         _known(cls, values)
         _known(TrunkConfig, trunk)
         try:
@@ -160,6 +176,11 @@ class TrainConfig:
             words.append(f"Initialisation: the weights of {Path(self.initialisation).name} (paper: ImageNet).")
         if self.head_first:
             words.append("The last layer was fitted on the initial trunk's features first; this counts as epoch 0.")
+        if len(self.seeds) > 1:
+            words.append(
+                f"{len(self.seeds)} networks of different seeds for each plane and task, of which the one of lowest "
+                "tuning loss is kept (paper: one)."
+            )
         if self.tuning == "inner":
             words.append(
                 f"The epoch was chosen on {self.inner_share:.0%} of the training exams (paper: on the tuning set)."
@@ -202,17 +223,26 @@ def _known(cls: type, values: dict) -> None:
 
 
 def _at_least(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
 
 
 def _above_zero(name: str, value: float) -> None:
-    if not value > 0 or value == float("inf"):
+    if not _number(value) or value <= 0:
         raise InputError(f"{name} must be a finite number above 0; got {value!r}")
 
 
+def _between(name: str, value: float, least: float, most: float) -> None:
+    if not _number(value) or not least <= value <= most:
+        raise InputError(f"{name} must be a number from {least:g} to {most:g}; got {value!r}")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
+    if not _number(value) or not 0 <= value <= 1:
         raise InputError(f"{name} must lie between 0 and 1; got {value!r}")
 
 

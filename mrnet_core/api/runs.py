@@ -5,6 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,19 +24,12 @@ from mrnet_core.training import history
 from mrnet_core.training.history import COLLAPSED
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import Outcome, commit, read_outcome
+from mrnet_core.training.outcome import NO_PATIENTS, Outcome, commit, read_outcome
+from mrnet_core.training.prepare import held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
 from mrnet_core.training.state import load_state
-from mrnet_core.training.sweep import (
-    Engine,
-    clear_checkpoints,
-    finish,
-    plan_jobs,
-    prepare_run,
-    prepare_trunk,
-    run_local,
-)
+from mrnet_core.training.sweep import Engine, clear_checkpoints, finish, plan_jobs, run_local
 
 STACKINGS = ("training", "out-of-fold")
 FOLD_SEED = 1
@@ -66,20 +60,23 @@ def train(
     Cancelled
         Ctrl-C: at most the current epoch is lost.
     """
+    run = Path(run)
     try:
-        setting, folder = prepare_run(data, run, config, device, resume)
-        write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
-        jobs = plan_jobs(setting.config)
-        display = Display([name for job in jobs for name in job.names], setting.config.epochs)
-        prepare_trunk(setting, folder, display.say)
-        if engine.kind == "ray":
-            # on demand: Ray is no requirement of the app
-            from mrnet_core.training.ray_engine import run_ray
+        with held(run) if run.is_dir() else nullcontext():
+            setting, folder = prepare_run(data, run, config, device, resume)
+            write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
+        with held(run):
+            jobs = plan_jobs(setting.config)
+            display = Display([name for job in jobs for name in job.names], setting.config.epochs)
+            prepare_trunk(setting, folder, display.say)
+            if engine.kind == "ray":
+                # on demand: Ray is no requirement of the app
+                from mrnet_core.training.ray_engine import run_ray
 
-            run_ray(jobs, setting, display, engine.address, engine.workers)
-        else:
-            run_local(jobs, setting, display, engine.workers)
-        return finish(setting)
+                run_ray(jobs, setting, display, engine.address, engine.workers)
+            else:
+                run_local(jobs, setting, display, engine.workers)
+            return finish(setting)
     except KeyboardInterrupt as stop:
         raise Cancelled(
             f"stopped; every whole epoch is kept: the same command with --resume goes on in {run}"
@@ -137,7 +134,12 @@ def ensemble(
         engine=f"PyTorch {torch.__version__.split('+')[0]}",
         version=__version__,
         commit=commit(),
-        departures=[*config.departures(), *_kept_words(cards, config), *_stacking_words(stacking)],
+        departures=[
+            *config.departures(),
+            *[NO_PATIENTS] * (not first.synthetic),
+            *_kept_words(cards, config),
+            *_stacking_words(stacking),
+        ],
         device=first.device,
         machine=platform.machine(),
         seconds=round(sum(card.seconds for card in cards.values()) + trunk.get("seconds", 0.0), 1),

@@ -5,7 +5,16 @@ import sys
 from pathlib import Path
 
 from mrnet_core.api.runs import Engine, train
-from mrnet_core.config import INITIALISATIONS, PRECISIONS, SCHEDULES, TUNING_SETS, TrainConfig, TrunkConfig, with_values
+from mrnet_core.config import (
+    CONFIG,
+    INITIALISATIONS,
+    PRECISIONS,
+    SCHEDULES,
+    TUNING_SETS,
+    TrainConfig,
+    TrunkConfig,
+    with_values,
+)
 from mrnet_core.domain import InputError, Plane, Task
 
 
@@ -13,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb; what is left out is the paper's value."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="MRNet-v1.0 folder or phantom cohort")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="go on with RUN, by its own configuration")
     parser.add_argument("--device", metavar="cpu|cuda", help="default: a GPU where there is one")
     add_protocol(parser)
     add_engine(parser)
@@ -60,7 +69,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def protocol(args: argparse.Namespace) -> TrainConfig:
-    """The configuration that the arguments ask for.
+    """The configuration that the arguments ask for: changes to ``--config``, else to the paper's.
 
     Raises
     ------
@@ -98,7 +107,9 @@ def protocol(args: argparse.Namespace) -> TrainConfig:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; the display goes to stderr."""
+    """Train; the display goes to stderr. A run that goes on keeps its configuration where nothing else is asked for."""
+    if args.resume and args.config is None and (args.out / CONFIG).is_file():
+        args.config = args.out / CONFIG
     train(
         args.data,
         args.out,

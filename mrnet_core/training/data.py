@@ -1,6 +1,7 @@
 """Series of one plane as one uint8 block on the device, with labels: nothing is read or converted during an epoch."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,8 @@ class PlaneSet:
     """Exams of one split in one plane.
 
     ``pictures``: ``(all slices, 256, 256)`` uint8; ``starts``: first slice of each exam, and the end;
-    ``labels``: ``(exams, tasks)`` float32 on the CPU, columns in the order of ``tasks``.
+    ``labels``: ``(exams, tasks)`` float32 on the CPU, columns in the order of ``tasks``; ``digest``: of the whole
+    split's ids and pixels.
     """
 
     plane: Plane
@@ -42,6 +44,11 @@ class PlaneSet:
     def label(self, task: Task) -> Tensor:
         """Labels of one task, ``(exams,)`` float32."""
         return self.labels[:, self.tasks.index(task)]
+
+    def data_hash(self, tasks: Sequence[Task]) -> str:
+        """16 hexadecimal digits of the SHA-256 of the exams' ids, their pixels and their labels of ``tasks``."""
+        labels = [self.label(task).tolist() for task in tasks]
+        return hashlib.sha256(f"{self.digest} {self.exams} {labels}".encode()).hexdigest()[:16]
 
     def part(self, indices: list[int]) -> "PlaneSet":
         """The exams at ``indices`` (increasing); pictures are copied."""
@@ -70,9 +77,9 @@ def load_set(folder: MRNetFolder, split: Split, plane: Plane, device: torch.devi
     pictures = torch.empty((int(starts[-1]), MODEL_SIZE, MODEL_SIZE), dtype=torch.uint8)
     labels = folder.label_matrix(split)
     digest = hashlib.sha256()
-    for exam, start, row in zip(exams, starts, labels, strict=False):
+    for exam, start in zip(exams, starts, strict=False):
         series = folder.series(split, plane, exam)
-        digest.update(f"{exam} {series.shape[0]} {row.tolist()}".encode())
+        digest.update(f"{exam} {series.shape[0]}".encode())
         digest.update(np.ascontiguousarray(series).data)
         pictures[start : start + len(series)] = torch.from_numpy(series)
     return PlaneSet(

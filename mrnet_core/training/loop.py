@@ -136,7 +136,7 @@ def _run(job: Job, setting: Setting, report: Report) -> None:
             everything[Split.VALIDATION] = load_set(folder, Split.VALIDATION, job.plane, device)
         for network in networks:
             report(Event(network.name, network.epoch, 0, 0, words="scoring every exam"))
-            write_outcome(network, everything, setting.run, folder, config, cache)
+            write_outcome(network, training, everything, setting.run, folder, config, cache)
 
 
 def _epochs(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setting: Setting, report: Report) -> None:
@@ -184,7 +184,7 @@ def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network
     state = load_state(checkpoint(setting.run, name), device)
     if state is None:
         return network
-    if state["identity"] != identity(config, training):
+    if state["identity"] != identity(config, training, task):
         raise InputError(
             f"{checkpoint(setting.run, name)} belongs to other data or settings; give another --out, or the settings "
             f"of {setting.run / 'config.json'}"
@@ -193,8 +193,9 @@ def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network
     network.optimiser.load_state_dict(state["optimiser"])
     for group in network.optimiser.param_groups:  # the checkpoint may come from another kind of device
         group["capturable"] = model.mean.is_cuda
-    for name in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init"):
-        setattr(network, name, state[name])
+    for key in ("epoch", "steps", "best_epoch", "best_loss", "best_state", "history", "init"):
+        setattr(network, key, state[key])
+    history.write(setting.run, name, network.history, network.best_epoch)  # the run may have ended between the two
     return network
 
 
@@ -323,7 +324,7 @@ def save(network: Network, setting: Setting, training: PlaneSet, writer: Writer)
     """Checkpoint and history, each whole or not at all, the checkpoint first."""
     run, records, best = setting.run, list(network.history), network.best_epoch
     state = {
-        "identity": identity(setting.config, training),
+        "identity": identity(setting.config, training, network.task),
         "model": network.model.state_dict(),
         "optimiser": network.optimiser.state_dict(),
         **{
@@ -339,10 +340,10 @@ def save(network: Network, setting: Setting, training: PlaneSet, writer: Writer)
     writer.write(work, state)
 
 
-def identity(config: TrainConfig, training: PlaneSet) -> str:
-    """What a checkpoint belongs to: the data, and every setting that changes a network's weights."""
+def identity(config: TrainConfig, training: PlaneSet, task: Task) -> str:
+    """What a checkpoint belongs to: the data of its task, and every setting that changes a network's weights."""
     same = with_values(config, planes=tuple(Plane), tasks=tuple(Task), seeds=(0,), side_by_side=0)
-    return f"{config_hash(same)} {training.digest}"
+    return f"{config_hash(same)} {training.data_hash((task,))}"
 
 
 def checkpoint(run: Path, name: str) -> Path:

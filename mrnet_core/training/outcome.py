@@ -29,6 +29,9 @@ from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.history import COLLAPSED
 from mrnet_core.training.network import Network, figures, logits_of, network_name, pooled
 
+NO_PATIENTS = "MRNet-v1.0 carries no patient ids: that no patient is in two sets cannot be checked."
+"""What is said of every model of data in that layout."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -83,16 +86,20 @@ class FeatureCache:
 
 def write_outcome(
     network: Network,
+    training: PlaneSet,
     sets: Mapping[Split, PlaneSet],
     run: Path,
     folder: MRNetFolder,
     config: TrainConfig,
     cache: FeatureCache,
 ) -> None:
-    """Save the chosen epoch's weights with their card, then what they say of every exam."""
+    """Save the chosen epoch's weights with their card, then what they say of every exam.
+
+    ``training``: what the network was trained on; ``sets``: every exam by split.
+    """
     device = next(iter(sets.values())).pictures.device
     network.model.load_state_dict(network.best_state)
-    path, said = weights_path(run, network.name), card(network, folder, config, sets[Split.TRAIN], device)
+    path, said = weights_path(run, network.name), card(network, folder, config, training, device)
     save_network(path, network.model, said)
     model, _ = load_network(path)
     model = model.to(device, memory_format=torch.channels_last)
@@ -146,7 +153,7 @@ def card(
     chosen = next(one for one in network.history if one["epoch"] == network.best_epoch)
     departures = list(config.departures())
     if not folder.synthetic:
-        departures.append("MRNet-v1.0 carries no patient ids: that no patient is in two sets cannot be checked.")
+        departures.append(NO_PATIENTS)
     if network.best_epoch == 0 and config.epochs:
         departures.append("Epoch 0, the fitted last layer, was kept: no epoch of fine-tuning had a lower tuning loss.")
     if (chosen["logit_sd"] or 0) < COLLAPSED:
@@ -160,7 +167,7 @@ def card(
         + "; says nothing about a real knee" * folder.synthetic,
         synthetic=folder.synthetic,
         init=network.init,
-        data_hash=training.digest,
+        data_hash=training.data_hash((network.task,)),
         config_hash=config.hash,
         seed=network.seed,
         epoch=network.best_epoch,

@@ -1,12 +1,14 @@
 """The same jobs on a Ray cluster: several GPUs or machines. Ray stands in ``requirements-ray.txt``, not in the app's.
 
 Every machine must see the data folder and RUN under the same paths (a shared disk): jobs read and write there exactly
-as the local engine's do, so the files are the same.
+as the local engine's do, so the files are the same. The machine that starts the run trains the trunk, and decides for
+all whether jobs run on GPUs.
 """
 
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mrnet_core.domain import InputError, InstallationError
@@ -24,7 +26,7 @@ def run_ray(
     Parameters
     ----------
     jobs, setting, report
-        As for ``sweep.run_local``; epochs are reported as their jobs end.
+        As for ``sweep.run_local``; epochs are reported as their jobs end. A job's GPU is the one that Ray gives it.
     address
         Of a cluster that is there; None starts one on this machine for the run.
     workers
@@ -33,7 +35,7 @@ def run_ray(
     Raises
     ------
     InstallationError
-        Ray is not installed, or the cluster cannot be reached.
+        Ray is not installed, the cluster cannot be reached, or a job was lost with its worker.
     InputError
         A job failed because of its input.
     """
@@ -54,7 +56,9 @@ def run_ray(
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InstallationError(f"the Ray cluster {address or 'on this machine'} cannot be used: {error}") from error
     try:
-        gpus = 1 if setting.device.startswith("cuda") else 0
+        kind, _, _ = setting.device.partition(":")  # a job sees the GPU it was given alone, whatever its number
+        setting = replace(setting, device=kind)
+        gpus = 1 if kind == "cuda" else 0
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_job)
         waiting = {task.remote(job, setting): job for job in jobs}
         while waiting:
@@ -70,7 +74,7 @@ def run_ray(
 def _result(ray, reference) -> list[Event]:
     try:
         return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
+    except ray.exceptions.RayError as error:  # also of a worker or a machine that was lost, which brings no cause
         cause = error.cause if isinstance(getattr(error, "cause", None), InputError | InstallationError) else None
         if cause is not None:
             raise cause from error

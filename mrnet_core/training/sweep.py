@@ -1,13 +1,14 @@
-"""A whole run: the folder checked, the trunk where one is asked for, every network and seed, the best seed's weights.
+"""Every network and seed of a run that ``prepare`` made ready, and the best seed's weights.
 
 Networks and seeds are independent jobs. ``run_local`` runs them here, one after another or in several processes;
 ``ray_engine.run_ray`` hands the same jobs to Ray. Both write the same files.
 """
 
 import multiprocessing
+import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -17,23 +18,14 @@ from queue import Empty
 import numpy as np
 import torch
 
-from mrnet_core.config import CONFIG, WEIGHT_FILES, TrainConfig, with_values
-from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
-from mrnet_core.models import card_path, initialise, load_network
-from mrnet_core.preprocess import Landmarks, fit_landmarks
-from mrnet_core.store import file_hash, write_whole
+from mrnet_core.config import TrainConfig
+from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Task
+from mrnet_core.models import card_path, load_network
+from mrnet_core.store import write_whole
 from mrnet_core.training import history
-from mrnet_core.training.arithmetic import choose_device, resolve_precision
-from mrnet_core.training.cells import load_cells
-from mrnet_core.training.loop import Event, Job, Report, Setting, run_job, start_path, trunk_path
+from mrnet_core.training.loop import Event, Job, Report, Setting, run_job
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, weights_path
-from mrnet_core.training.state import load_state
-from mrnet_core.training.trunk import train_trunk
-
-LANDMARK_EXAMS = 200
-"""Training exams whose standardised series set the landmarks where the data folder brings none."""
 
 
 @dataclass(frozen=True)
@@ -43,84 +35,6 @@ class Engine:
     kind: str = "local"
     workers: int = 0
     address: str | None = None
-
-
-def prepare_run(
-    data: Path, run: Path, config: TrainConfig, device: str | None, resume: bool
-) -> tuple[Setting, MRNetFolder]:
-    """Check the data folder, begin RUN or go on with it; nothing is trained yet.
-
-    Raises
-    ------
-    InputError
-        The data folder breaks its format, RUN holds another run, or RUN exists and ``resume`` is off; or the file of
-        initial weights is missing or holds no AlexNet.
-    """
-    where = choose_device(device)
-    config = with_values(config, precision=resolve_precision(config.precision, where))
-    folder = MRNetFolder.open(data, config.planes, config.tasks)
-    run = Path(run)
-    if (run / CONFIG).is_file():
-        if not resume:
-            raise InputError(f"{run} holds a run already: give --resume to go on with it, or another --out")
-        config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
-    elif run.is_dir() and any(run.iterdir()):
-        raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
-    start = _new_start(config, run)
-    if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
-        config = replace(config, initialisation=Path(config.initialisation).name)
-    write_whole(run / CONFIG, config.to_json())
-    if start is not None:
-        write_whole(start_path(run, config), start.read_bytes())
-    _keep_landmarks(folder, run)
-    return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
-
-
-def _new_start(config: TrainConfig, run: Path) -> Path | None:
-    """The file of initial weights that the run must copy, so that it goes on wherever the file is then."""
-    if not config.initialisation.endswith(WEIGHT_FILES):
-        return None
-    given, kept = Path(config.initialisation), start_path(run, config)
-    if not kept.is_file():
-        initialise(given, 0)
-        return given
-    if given.is_file() and file_hash(kept) != file_hash(given):
-        raise InputError(f"{run} was begun from another {given.name}: give that file, or another --out")
-    return None
-
-
-def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
-    """The configuration to go on with: the kept one, with planes, tasks and seeds added."""
-    free = ("planes", "tasks", "seeds", "side_by_side")
-    loose = {name: getattr(kept, name) for name in free}
-    differing = [
-        name
-        for name in kept.__dataclass_fields__
-        if name not in free and getattr(kept, name) != getattr(replace(asked, **loose), name)
-    ]
-    if Path(asked.initialisation).name == kept.initialisation:  # the run keeps a copy of the file, by its name
-        differing = [name for name in differing if name != "initialisation"]
-    if differing:
-        raise InputError(
-            f"{run} was begun with another {', '.join(differing)} (see {run / CONFIG}); go on with the same, "
-            "or give another --out"
-        )
-    together = {name: tuple(dict.fromkeys((*getattr(kept, name), *getattr(asked, name)))) for name in free[:3]}
-    return replace(kept, **together, side_by_side=asked.side_by_side, initialisation=asked.initialisation)
-
-
-def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str], None]) -> None:
-    """Train the trunk where the run starts from one and it is not finished."""
-    if setting.config.initialisation != "cells":
-        return
-    state = load_state(trunk_path(setting.run), torch.device("cpu"))
-    if state is not None and state["step"] >= setting.config.trunk.steps:
-        return
-    device = torch.device(setting.device)
-    report("trunk: reading series and dense labels")
-    training = load_cells(folder, Split.TRAIN, setting.config.planes, device)
-    tuning = load_cells(folder, Split.TUNING, setting.config.planes, device)
-    train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)
 
 
 def plan_jobs(config: TrainConfig) -> tuple[Job, ...]:
@@ -216,6 +130,13 @@ def _device(word: str, number: int) -> str:
 def _begin_worker(events) -> None:
     global _events
     _events = events
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed must not go on beside the run that takes its place."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _run_in_worker(job: Job, setting: Setting) -> None:
@@ -261,21 +182,6 @@ def finish(setting: Setting) -> dict[tuple[Plane, Task], int]:
 def _tuning_loss(run: Path, name: str) -> float:
     _, card = load_network(weights_path(run, name))
     return float(card.metrics["tuning_loss"])
-
-
-def _keep_landmarks(folder: MRNetFolder, run: Path) -> None:
-    """Landmarks that bring a new series to the scale of the training pictures: the cohort's own, or fitted on them."""
-    for plane in folder.planes:
-        target = run / "landmarks" / f"{plane}.json"
-        if target.is_file():
-            continue
-        own = folder.root / "landmarks" / f"{plane}.json"
-        if own.is_file():
-            text = Landmarks.from_json(own.read_text(encoding="utf-8")).to_json()
-        else:
-            exams = folder.exams[Split.TRAIN][:LANDMARK_EXAMS]
-            text = fit_landmarks(folder.series(Split.TRAIN, plane, exam) for exam in exams).to_json()
-        write_whole(target, text)
 
 
 def clear_checkpoints(run: Path) -> None:

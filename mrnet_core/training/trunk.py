@@ -162,7 +162,7 @@ def train_trunk(
     """
     device = training.sets[0].pictures.device
     options = config.trunk
-    identity = f"{config_hash(options)} {config.precision} {[one.digest for one in training.sets]}"
+    identity = f"{config_hash(options)} {config.precision} {[one.data_hash(one.tasks) for one in training.sets]}"
     trunk, drawn = new_trunk(training, config, device), sampler(training, options)
     weights = _weights(training, drawn, config, device)
     optimiser = torch.optim.Adam(trunk.parameters(), lr=options.learning_rate, fused=True)

@@ -29,3 +29,9 @@ def plain_folder(tmp_path_factory) -> Path:
 def write_folder():
     """``write_folder(root, counts, slices=, seed=, size=)``: another folder of the same kind."""
     return folders.write_folder
+
+
+@pytest.fixture(scope="session")
+def few_exams(write_folder, tmp_path_factory) -> Path:
+    """Twelve training and eight tuning exams: for runs whose weights are compared, not their answers."""
+    return write_folder(tmp_path_factory.mktemp("few"), {folders.Split.TRAIN: 12, folders.Split.TUNING: 8})

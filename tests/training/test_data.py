@@ -19,19 +19,33 @@ def test_a_set_holds_every_series_as_uint8_with_its_labels(plain_folder):
     assert data.label(Task.ACL).tolist() == folder.labels[Split.TUNING, Task.ACL].tolist()
 
 
-def test_the_digest_changes_with_a_pixel_and_with_a_label(write_folder, tmp_path):
+def test_the_hash_of_the_data_changes_with_a_pixel_and_with_a_label_of_its_tasks(write_folder, tmp_path):
     root = write_folder(tmp_path, {Split.TRAIN: 8, Split.TUNING: 8})
-    digests = [load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU).digest for _ in range(2)]
+
+    def hashes():
+        data = load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU)
+        return [data.data_hash(tasks) for tasks in ((Task.ACL,), (Task.MENISCUS,), tuple(Task))]
+
+    found = [hashes(), hashes()]
     path = root / "train" / "axial" / "0003.npy"
     pixels = np.load(path)
     pixels[1, 2, 3] ^= 1
     np.save(path, pixels)
-    digests.append(load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU).digest)
+    found.append(hashes())
     labels = root / "train-acl.csv"
     labels.write_text(labels.read_text().replace("0003,0", "0003,1"))
-    digests.append(load_set(MRNetFolder.open(root), Split.TRAIN, Plane.AXIAL, CPU).digest)
-    assert digests[0] == digests[1]
-    assert len(set(digests)) == 3
+    found.append(hashes())
+    assert found[0] == found[1]
+    acl, meniscus, every = (len({*one}) for one in zip(*found, strict=True))
+    assert (acl, meniscus, every) == (3, 2, 3)
+
+
+def test_a_task_has_one_hash_of_its_data_whichever_others_are_read(plain_folder):
+    sets = [
+        load_set(MRNetFolder.open(plain_folder, tasks=tasks), Split.TRAIN, Plane.AXIAL, CPU)
+        for tasks in ((Task.ACL,), tuple(Task))
+    ]
+    assert sets[0].data_hash((Task.ACL,)) == sets[1].data_hash((Task.ACL,))
 
 
 def test_mean_and_deviation_are_those_of_the_pixels(plain_folder):

@@ -17,14 +17,12 @@ from sklearn.metrics import roc_auc_score
 from mrnet_core.api.runs import Engine, ensemble, train
 from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
-from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
+from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.models import load_network
-from mrnet_core.store import DEMO_RUN
-from mrnet_core.training import loop
+from mrnet_core.training import loop, ray_engine
 from mrnet_core.training.graphs import GPU_TOLERANCE
 from mrnet_core.training.outcome import read_outcome
-from mrnet_core.training.sweep import prepare_run
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = Engine()
@@ -49,12 +47,6 @@ def study(plain_folder, tmp_path_factory):
     )
     train(plain_folder, run, config, device="cpu", engine=LOCAL)
     return run, ensemble(run, name="small study")
-
-
-@pytest.fixture(scope="module")
-def few_exams(write_folder, tmp_path_factory):
-    """Twelve training and eight tuning exams: for runs whose weights are compared, not their answers."""
-    return write_folder(tmp_path_factory.mktemp("few"), {Split.TRAIN: 12, Split.TUNING: 8})
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +135,6 @@ def test_two_runs_with_one_seed_end_with_equal_weights_and_another_seed_with_oth
 
 def test_a_network_is_the_same_whichever_others_run_beside_it(undisturbed, few_exams, tmp_path):
     alone = TrainConfig(**{**vars(ONE), "tasks": (Task.MENISCUS,)})
-    # The identity of the data counts the tasks' labels, so compare weights only.
     train(few_exams, tmp_path / "alone", alone, device="cpu", engine=LOCAL)
     one, other = (weights_of(run, "sagittal_meniscus_seed1") for run in (undisturbed, tmp_path / "alone"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
@@ -235,27 +226,14 @@ def test_two_ray_workers_write_what_the_local_engine_writes(undisturbed, few_exa
     same_weights(undisturbed, tmp_path / "run")
 
 
-def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that_lay(few_exams, tmp_path):
-    start, run = tmp_path / "elsewhere" / "first.safetensors", tmp_path / "run"
-    config = TrainConfig(planes=(Plane.AXIAL,), tasks=(Task.ACL,), epochs=1, initialisation=str(start))
-    with pytest.raises(InputError, match=r"first.safetensors: no such file"):
-        prepare_run(few_exams, run, config, "cpu", resume=False)
-    assert not run.exists()
-    start.parent.mkdir()
-    demo = DEMO_RUN / "weights"
-    start.write_bytes((demo / "axial_acl.safetensors").read_bytes())
-    setting, _ = prepare_run(few_exams, run, config, "cpu", resume=False)
-    assert "elsewhere" not in (run / "config.json").read_text()
-    start.write_bytes((demo / "axial_meniscus.safetensors").read_bytes())
-    with pytest.raises(InputError, match=r"run was begun from another first.safetensors: give that file"):
-        prepare_run(few_exams, run, config, "cpu", resume=True)
-    start.unlink()
-    for asked in (config, setting.config):  # the same command again, and the run's own config.json
-        again, _ = prepare_run(few_exams, run, asked, "cpu", resume=True)
-        assert again.config == setting.config
-        model, words = loop.first_model(again.config, run, loop.Job(Plane.AXIAL, (Task.ACL,), 1), Task.ACL)
-        assert words.startswith("file first.safetensors (SHA-256")
-        assert model.channels == 3
+def test_a_job_that_is_lost_with_its_ray_worker_ends_in_a_sentence(few_exams, tmp_path, monkeypatch):
+    def die(job, setting):
+        os._exit(3)
+
+    monkeypatch.setattr(ray_engine, "_job", die)
+    config = TrainConfig(**{**vars(ONE), "tasks": (Task.ACL,)})
+    with pytest.raises(InstallationError, match=r"a job on Ray failed: .*--resume goes on after the last whole epoch"):
+        train(few_exams, tmp_path / "run", config, device="cpu", engine=Engine("ray", 1))
 
 
 def test_a_network_that_collapsed_is_named_by_the_ensemble(few_exams, tmp_path, capsys):

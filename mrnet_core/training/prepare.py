@@ -1,0 +1,216 @@
+"""A run before its first step: the data checked, the folder begun or found to be of the same run, where it starts from.
+
+A RUN remembers digests of the data it was begun on (``checkpoints/digests.json``), so that it goes on with no other.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+
+from mrnet_core.config import CONFIG, WEIGHT_FILES, TrainConfig, with_values
+from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.domain import InputError, InstallationError, Split
+from mrnet_core.models import initialise
+from mrnet_core.preprocess import Landmarks, fit_landmarks
+from mrnet_core.store import CHECKPOINTS, MANIFEST, file_hash, write_whole
+from mrnet_core.training.arithmetic import choose_device, resolve_precision
+from mrnet_core.training.cells import load_cells
+from mrnet_core.training.loop import Setting, start_path, trunk_path
+from mrnet_core.training.outcome import finished
+from mrnet_core.training.state import load_state
+from mrnet_core.training.trunk import train_trunk
+
+DIGESTS = f"{CHECKPOINTS}/digests.json"
+LANDMARK_EXAMS = 200
+"""Training exams whose standardised series set the landmarks where the data folder brings none."""
+
+
+def prepare_run(
+    data: Path, run: Path, config: TrainConfig, device: str | None, resume: bool
+) -> tuple[Setting, MRNetFolder]:
+    """Check every series and label of the data, begin RUN or go on with it; nothing is trained yet.
+
+    A RUN that is a model and gets more networks to train is none until ``ensemble`` has joined them.
+
+    Raises
+    ------
+    InputError
+        The data folder breaks its format, RUN holds another run or one of other data, or RUN exists and ``resume`` is
+        off; or the file of initial weights is missing or holds no AlexNet.
+    InstallationError
+        ImageNet's weights cannot be fetched.
+    """
+    where = choose_device(device)
+    config = with_values(config, precision=resolve_precision(config.precision, where))
+    run = Path(run)
+    begun = (run / CONFIG).is_file()
+    if begun and not resume:
+        raise InputError(f"{run} holds a run already: give --resume to go on with it, or another --out")
+    if begun:
+        config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
+    elif run.is_dir() and any(run.iterdir()):
+        raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
+    folder = MRNetFolder.open(data, config.planes, config.tasks)
+    start = _new_start(config, run, folder, begun)
+    digests = _same_data(folder, run)
+    if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
+        config = replace(config, initialisation=Path(config.initialisation).name)
+    write_whole(run / CONFIG, config.to_json())
+    write_whole(run / DIGESTS, json.dumps(digests, indent=2) + "\n")
+    if start is not None:
+        write_whole(start_path(run, config), start.read_bytes())
+    _keep_landmarks(folder, run)
+    if not _complete(config, run):
+        (run / MANIFEST).unlink(missing_ok=True)
+    return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
+
+
+@contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Hold a RUN for one training at a time; the system lets go of it when the process ends, however it ends.
+
+    Nothing is held where the system or the disk knows no locks.
+
+    Raises
+    ------
+    InputError
+        Another process trains it.
+    """
+    try:
+        # on demand: Python has it on POSIX alone
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = os.open(run, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{run} is being trained by another process: wait for it, or stop it first") from error
+        except OSError:  # some network disks
+            pass
+        yield
+    finally:
+        os.close(folder)
+
+
+def _new_start(config: TrainConfig, run: Path, folder: MRNetFolder, begun: bool) -> Path | None:
+    """The file of initial weights that the run must copy, so that it goes on wherever the file is then.
+
+    Weights that cannot be had are found out here, before anything is written.
+    """
+    if not config.initialisation.endswith(WEIGHT_FILES):
+        if config.initialisation == "cells" and not begun:
+            folder.channels()
+        elif config.initialisation == "imagenet" and not begun:
+            _fetch_imagenet(folder)
+        return None
+    given, kept = Path(config.initialisation), start_path(run, config)
+    if not kept.is_file():
+        initialise(given, 0)
+        return given
+    if given.is_file() and file_hash(kept) != file_hash(given):
+        raise InputError(f"{run} was begun from another {given.name}: give that file, or another --out")
+    return None
+
+
+def _fetch_imagenet(folder: MRNetFolder) -> None:
+    try:
+        initialise("imagenet", 0)
+    except InstallationError as error:
+        if not (folder.root / "cells").is_dir():
+            raise
+        raise InstallationError(f"{error}, or with a trunk on this cohort's dense labels: --trunk cells") from error
+
+
+def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
+    """The configuration to go on with: the kept one, with planes, tasks and seeds added."""
+    free = ("planes", "tasks", "seeds", "side_by_side")
+    loose = {name: getattr(kept, name) for name in free}
+    differing = [
+        name
+        for name in kept.__dataclass_fields__
+        if name not in free and getattr(kept, name) != getattr(replace(asked, **loose), name)
+    ]
+    if Path(asked.initialisation).name == kept.initialisation:  # the run keeps a copy of the file, by its name
+        differing = [name for name in differing if name != "initialisation"]
+    if differing:
+        raise InputError(
+            f"{run} was begun with another {', '.join(differing)} (see {run / CONFIG}); go on with the same, "
+            "or give another --out"
+        )
+    if kept.initialisation == "cells":
+        known = (*kept.planes, *kept.tasks)
+        added = [word for word in (*asked.planes, *asked.tasks) if word not in known]
+        if added:
+            raise InputError(
+                f"{run} was begun with a trunk for {', '.join(known)}; {', '.join(added)} cannot be added to it: give "
+                "another --out"
+            )
+    together = {name: tuple(dict.fromkeys((*getattr(kept, name), *getattr(asked, name)))) for name in free[:3]}
+    return replace(kept, **together, side_by_side=asked.side_by_side, initialisation=asked.initialisation)
+
+
+def _same_data(folder: MRNetFolder, run: Path) -> dict[str, str]:
+    """Digests of everything the run has seen of its data and sees now: exams and pixels by plane, labels by task."""
+    found = {f"{split} {plane} series": digest for (split, plane), digest in folder.check().items()}
+    for split in folder.splits:
+        for task, column in zip(folder.tasks, folder.label_matrix(split).T, strict=True):
+            words = f"{folder.exams[split]} {column.tolist()}"
+            found[f"{split} {task} labels"] = sha256(words.encode()).hexdigest()[:16]
+    path = run / DIGESTS
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return found
+    except (OSError, ValueError) as error:
+        raise InstallationError(f"{path} cannot be read ({error}): give another --out") from error
+    differing = [name for name, digest in found.items() if kept.get(name, digest) != digest]
+    if differing:
+        raise InputError(
+            f"{run} was begun on other data: {', '.join(differing[:4])}{' and more' * (len(differing) > 4)} of "
+            f"{folder.root} have changed since; go on with the same data, or give another --out"
+        )
+    return kept | found
+
+
+def _complete(config: TrainConfig, run: Path) -> bool:
+    return all(
+        finished(run, plane, task, seed) for plane in config.planes for task in config.tasks for seed in config.seeds
+    )
+
+
+def _keep_landmarks(folder: MRNetFolder, run: Path) -> None:
+    """Landmarks that bring a new series to the scale of the training pictures: the cohort's own, or fitted on them."""
+    for plane in folder.planes:
+        target = run / "landmarks" / f"{plane}.json"
+        if target.is_file():
+            continue
+        own = folder.root / "landmarks" / f"{plane}.json"
+        if own.is_file():
+            text = Landmarks.from_json(own.read_text(encoding="utf-8")).to_json()
+        else:
+            exams = folder.exams[Split.TRAIN][:LANDMARK_EXAMS]
+            text = fit_landmarks(folder.series(Split.TRAIN, plane, exam) for exam in exams).to_json()
+        write_whole(target, text)
+
+
+def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str], None]) -> None:
+    """Train the trunk where the run starts from one and it is not finished."""
+    if setting.config.initialisation != "cells":
+        return
+    state = load_state(trunk_path(setting.run), torch.device("cpu"))
+    if state is not None and state["step"] >= setting.config.trunk.steps:
+        return
+    device = torch.device(setting.device)
+    report("trunk: reading series and dense labels")
+    training = load_cells(folder, Split.TRAIN, setting.config.planes, device)
+    tuning = load_cells(folder, Split.TUNING, setting.config.planes, device)
+    train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)
