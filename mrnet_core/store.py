@@ -25,8 +25,6 @@ MODEL_VARIABLE = "MRNET_MODEL"
 """Environment variable that names the RUN to use where none is given."""
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
-COHORT = "cohort.json"
-"""File of a folder of synthetic exams that says so, and how they were made."""
 PARTIAL = ".partial"
 """Ending of a file that is being written; never taken for a whole one."""
 CHECKPOINTS = "checkpoints"

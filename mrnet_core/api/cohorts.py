@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from mrnet_core import __version__
+from mrnet_core.datasets.synthetic import COHORT
 from mrnet_core.domain import InputError, InstallationError, Plane, Split
 from mrnet_core.phantom import PhantomExam, PlannedExam, make_exam, plan_cohort
 from mrnet_core.phantom.layout import (
@@ -46,7 +47,6 @@ from mrnet_core.phantom.layout import (
 from mrnet_core.phantom.readers import REFERENCE_COLUMNS, case_of, simulate_reference
 from mrnet_core.phantom.write import write_exam
 from mrnet_core.preprocess import Landmarks, fit_landmarks, resize_series, standardise
-from mrnet_core.store import COHORT
 
 FORMS = ("dicom", "mrnet")
 LANDMARK_EXAMS = 60

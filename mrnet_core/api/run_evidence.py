@@ -1,6 +1,5 @@
 """The evidence in a RUN folder: held-out exams, a reader study; and whether a person's tables are synthetic."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +8,18 @@ from typing import TypeVar
 import pandas as pd
 
 from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read_study
-from mrnet_core.datasets.tables import Source, columns_of
+from mrnet_core.datasets.synthetic import has_cohort_columns, says_synthetic
+from mrnet_core.datasets.tables import Source
 from mrnet_core.domain import ArtifactError, InputError, Task
 from mrnet_core.evaluation.provenance import Provenance, today
 from mrnet_core.evaluation.readers import ReaderEvidence, evaluate_readers
 from mrnet_core.evaluation.validation import Validation, validate_scores
-from mrnet_core.store import COHORT, MANIFEST, Run, resolve_run
+from mrnet_core.store import MANIFEST, Run, resolve_run
 
 SHORTCUT = "scores/shortcut.json"
 SHORTCUT_MEASURED_ON = ("scores/validation_labels.csv", "readers/reference.csv")
 """Tables of a RUN whose exams are those that its shortcut was measured on."""
 OTHER_EXAMS = "The shortcut's AUC was measured on the RUN's validation exams, not on the exams of these tables."
-COHORT_COLUMNS = frozenset({"lesions", *(f"report_{task}" for task in Task)})
-"""Columns that only a synthetic cohort's ``exams.csv`` has together."""
 
 Evidence = TypeVar("Evidence", Validation, ReaderEvidence)
 
@@ -115,15 +113,8 @@ def exams_in(data: LabelledScores) -> str:
 
 def _of_a_cohort(table: Source) -> bool:
     """Whether a table lies in a cohort of synthetic knees, or has the columns of one's ``exams.csv``."""
-    if set(columns_of(table)) >= COHORT_COLUMNS:
-        return True
-    for folder in table.resolve().parents if isinstance(table, Path) else ():
-        if (folder / COHORT).is_file():
-            try:
-                return json.loads((folder / COHORT).read_text()).get("synthetic") is True
-            except (ValueError, AttributeError):
-                continue  # some other program's cohort.json
-    return False
+    above = table.resolve().parents if isinstance(table, Path) else ()
+    return has_cohort_columns(table) or any(says_synthetic(folder) for folder in above)
 
 
 def _runs_above(table: Source) -> Iterator[Run]:

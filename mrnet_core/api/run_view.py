@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
-from mrnet_core.datasets.mrnet_v1 import is_synthetic_folder
+from mrnet_core.datasets.synthetic import is_synthetic_folder
 from mrnet_core.domain import ArtifactError, Plane, Task
 from mrnet_core.evaluation.provenance import Provenance, today
 from mrnet_core.report.figure_spec import FigureSpec

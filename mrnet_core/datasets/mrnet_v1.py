@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mrnet_core.datasets.synthetic import is_synthetic_folder
 from mrnet_core.domain import MODEL_SIZE, DatasetError, Plane, Split, Task
 
 ID_WIDTH = 4
@@ -35,7 +37,11 @@ FEWEST_OF_A_LABEL = {Split.TRAIN: 2, Split.TUNING: 1}
 
 @dataclass(frozen=True)
 class MRNetFolder:
-    """A checked folder. ``exams``: ids by split, in order; ``labels``: by split and task, 0 or 1 in that order."""
+    """A checked folder.
+
+    ``exams``: ids by split, in order; ``labels``: by split and task, 0 or 1 in that order, also of the tasks that were
+    not asked for where their table is whole and names the same exams.
+    """
 
     root: Path
     planes: tuple[Plane, ...]
@@ -65,12 +71,14 @@ class MRNetFolder:
         for split in Split:
             if split is Split.VALIDATION and not (root / split.folder).is_dir():
                 continue
-            tables = {task: read_labels(root / f"{split.folder}-{task}.csv") for task in tasks}
+            tables = {task: read_labels(_table(root, split, task)) for task in tasks}
             exams[split], found = _agree(tables, split)
             problems += found
+            tables |= _left_out(root, split, tasks)
+            problems += _contradictions(exams[split], tables, split)
             for task, table in tables.items():
-                labels[split, task] = np.array([table.get(exam, 0) for exam in exams[split]], np.int8)
-            problems += _contradictions(exams[split], {task: labels[split, task] for task in tasks}, split)
+                if task in tasks or set(table) == set(exams[split]):
+                    labels[split, task] = np.array([table.get(exam, 0) for exam in exams[split]], np.int8)
             for plane in planes:
                 problems += _check_files(root / split.folder / plane.value, exams[split])
         problems += _in_two_splits(exams)
@@ -153,6 +161,10 @@ class MRNetFolder:
         """Labels ``(exams, tasks)`` of a split, in the order of ``tasks``."""
         return np.stack([self.labels[split, task] for task in self.tasks], axis=1)
 
+    def strata(self, split: Split) -> NDArray[np.int8]:
+        """All labels at hand ``(exams, tables)`` of a split: the same whichever tasks were asked for."""
+        return np.stack([self.labels[split, task] for task in Task if (split, task) in self.labels], axis=1)
+
     def channels(self) -> tuple[str, ...]:
         """Names of the dense labels' channels.
 
@@ -192,11 +204,6 @@ class MRNetFolder:
         if cells.shape != (*shape, 7, 7):
             raise DatasetError(f"{path} holds {cells.shape}; its series and channels call for {(*shape, 7, 7)}")
         return cells
-
-
-def is_synthetic_folder(root: Path) -> bool:
-    """True for a phantom cohort: only those carry ``exams.csv``, lesions or cell labels beside the series."""
-    return any((root / name).exists() for name in ("exams.csv", "lesions.jsonl", "cells"))
 
 
 def read_labels(path: Path) -> dict[str, int]:
@@ -240,13 +247,25 @@ def _agree(tables: Mapping[Task, Mapping[str, int]], split: Split) -> tuple[tupl
     return tuple(named), problems
 
 
-def _contradictions(exams: tuple[str, ...], labels: Mapping[Task, NDArray], split: Split) -> list[str]:
-    if Task.ABNORMAL not in labels:
-        return []
-    torn = np.zeros(len(exams), bool)
-    for task in (Task.ACL, Task.MENISCUS):
-        torn |= labels.get(task, np.zeros(len(exams))) == 1
-    wrong = [exam for exam, bad in zip(exams, torn & (labels[Task.ABNORMAL] == 0), strict=True) if bad]
+def _table(root: Path, split: Split, task: Task) -> Path:
+    return root / f"{split.folder}-{task}.csv"
+
+
+def _left_out(root: Path, split: Split, tasks: Sequence[Task]) -> dict[Task, dict[str, int]]:
+    """The tables of tasks that were not asked for; one that is missing or breaks its form is passed over."""
+    found = {}
+    for task in Task:
+        if task not in tasks and _table(root, split, task).is_file():
+            with suppress(DatasetError):
+                found[task] = read_labels(_table(root, split, task))
+    return found
+
+
+def _contradictions(exams: tuple[str, ...], tables: Mapping[Task, Mapping[str, int]], split: Split) -> list[str]:
+    """Exams that one table calls normal and another torn."""
+    normal = {exam for exam, label in tables.get(Task.ABNORMAL, {}).items() if label == 0}
+    torn = {exam for task in (Task.ACL, Task.MENISCUS) for exam, label in tables.get(task, {}).items() if label == 1}
+    wrong = [exam for exam in exams if exam in normal & torn]
     return [f"{split.folder}: a tear in an exam labelled normal: {_some(wrong)}"] if wrong else []
 
 

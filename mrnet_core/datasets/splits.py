@@ -110,15 +110,20 @@ def split_table(splits: pd.Series, table: pd.DataFrame) -> pd.DataFrame:
     return labels.assign(exams=1).groupby(splits.reindex(labels.index).map(str)).sum().reindex(list(map(str, Split)))
 
 
-def inner_split(labels: NDArray, share: float, seed: int = INNER_SEED) -> NDArray[np.bool_]:
+def inner_split(
+    labels: NDArray, share: float, seed: int = INNER_SEED, strata: NDArray | None = None
+) -> NDArray[np.bool_]:
     """True for the training exams that choose the epoch: ``share`` of each combination of labels, at random.
 
     Parameters
     ----------
     labels
-        ``(exams, tasks)``, 0 or 1.
+        ``(exams, tasks)``, 0 or 1: both parts get both labels of each task.
     share
         Between 0 and 1.
+    strata
+        ``(exams, tables)``, 0 or 1: the labels whose combinations are divided (None: ``labels``). All that are known,
+        whatever tasks are trained, make the split the same for every choice of tasks.
 
     Raises
     ------
@@ -126,8 +131,9 @@ def inner_split(labels: NDArray, share: float, seed: int = INNER_SEED) -> NDArra
         One of the two parts would lack a positive or a negative of a task.
     """
     labels = np.asarray(labels).astype(int)
+    strata = labels if strata is None else np.asarray(strata).astype(int)
     generator = np.random.default_rng(seed)
-    code = labels @ (2 ** np.arange(labels.shape[1]))
+    code = strata @ (2 ** np.arange(strata.shape[1]))
     chosen = np.zeros(len(labels), bool)
     for value in np.unique(code):
         members = generator.permutation(np.flatnonzero(code == value))

@@ -131,6 +131,7 @@ def test_a_split_with_one_label_only_is_refused(folder):
 def test_one_training_exam_of_a_label_is_too_few_to_fit_regressions_out_of_fold(folder, label):
     rows = [f"{exam:04d},{label if exam == 4 else 1 - label}" for exam in range(6)]
     rewrite(folder, "train-meniscus.csv", "\n".join(rows))
+    rewrite(folder, "train-abnormal.csv", "\n".join(f"{exam},1" for exam in range(6)))
     with pytest.raises(DatasetError, match=r"train-meniscus\.csv has [15] positives of 6; both .* at least 2 of each"):
         MRNetFolder.open(folder, tasks=(Task.MENISCUS,))
 
@@ -224,3 +225,31 @@ def test_the_same_pixels_twice_in_one_split_are_no_leak(folder):
     pixels = np.load(folder / "train" / "coronal" / "0002.npy")
     np.save(folder / "train" / "coronal" / "0003.npy", pixels)
     assert len(MRNetFolder.open(folder).check()) == 6
+
+
+def test_a_tear_in_a_normal_exam_is_found_whichever_tasks_are_asked_for(folder):
+    rewrite(folder, "train-abnormal.csv", "0000,0\n0001,0\n0002,1\n0003,0\n0004,1\n0005,0\n")
+    rewrite(folder, "train-meniscus.csv", "0000,0\n0001,0\n0002,1\n0003,0\n0004,1\n0005,0\n")
+    for tasks in ((Task.ACL,), (Task.ABNORMAL,), (Task.MENISCUS,)):
+        with pytest.raises(DatasetError, match=r"train: a tear in an exam labelled normal: 0000$"):
+            MRNetFolder.open(folder, tasks=tasks)
+
+
+def test_a_table_of_a_task_not_asked_for_may_be_missing_broken_or_of_other_exams(folder):
+    (folder / "train-abnormal.csv").unlink()
+    rewrite(folder, "valid-abnormal.csv", "0006,unknown\n")
+    rewrite(folder, "train-meniscus.csv", "0000,1\n0001,0\n")
+    found = MRNetFolder.open(folder, tasks=(Task.ACL,))
+    assert found.tasks == (Task.ACL,)
+    assert found.strata(Split.TRAIN).tolist() == [[1], [0], [1], [0], [1], [0]]
+    assert found.strata(Split.TUNING).shape == (4, 2)
+
+
+def test_the_strata_are_the_same_whichever_tasks_are_asked_for(folder):
+    rewrite(folder, "train-acl.csv", "0000,1\n0001,0\n0002,1\n0003,0\n0004,0\n0005,0\n")
+    whole = MRNetFolder.open(folder).strata(Split.TRAIN)
+    assert whole.tolist() == [[1, 1, 1], [0, 0, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1], [0, 0, 0]]
+    for tasks in ((Task.ACL,), (Task.MENISCUS, Task.ABNORMAL)):
+        found = MRNetFolder.open(folder, tasks=tasks)
+        assert np.array_equal(found.strata(Split.TRAIN), whole)
+        assert found.label_matrix(Split.TRAIN).shape == (6, len(tasks))

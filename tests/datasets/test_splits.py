@@ -109,3 +109,18 @@ def test_an_inner_split_of_too_few_exams_is_refused():
     labels = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1], [1, 1, 1]])
     with pytest.raises(DatasetError, match="4 training exams are too few"):
         inner_split(labels, 0.15)
+
+
+def test_an_inner_split_by_all_known_labels_is_the_same_for_every_choice_of_tasks():
+    known = exams(n=800)[TASKS].to_numpy()
+    whole = inner_split(known, 0.15)
+    for chosen in ([1], [0, 2], [2, 1, 0]):
+        assert np.array_equal(inner_split(known[:, chosen], 0.15, strata=known), whole)
+        assert chosen == [2, 1, 0] or not np.array_equal(inner_split(known[:, chosen], 0.15), whole)
+
+
+def test_a_known_label_that_is_not_trained_need_not_be_in_both_parts():
+    known = np.column_stack([np.arange(80) % 2, np.ones(80, int)])
+    assert inner_split(known[:, :1], 0.25, strata=known).sum() == 20
+    with pytest.raises(DatasetError, match="both parts need positives and negatives"):
+        inner_split(known, 0.25)

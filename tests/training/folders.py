@@ -43,6 +43,7 @@ def write_folder(root: Path, counts=None, *, slices: int = 3, seed: int = 0, siz
             text = "".join(f"{exam},{label}\n" for exam, label in labels)
             (root / f"{split.folder}-{task}.csv").write_text(text)
     (root / "cells" / "channels.json").write_text(json.dumps(CHANNELS))
+    (root / "cohort.json").write_text('{"synthetic": true}')
     return root
 
 
