@@ -1,12 +1,14 @@
 """Splits of one's own exams: stratified by label, grouped by patient, with enough positives where figures come from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mrnet_core.datasets.division import Wanted, divide
+from mrnet_core.datasets.mrnet_v1 import FEWEST_OF_A_LABEL
 from mrnet_core.domain import DatasetError, InputError, Split, Task
 
 PAPER_POSITIVES = 50
@@ -58,9 +60,9 @@ def read_exam_table(path) -> pd.DataFrame:
 def split_exams(table: pd.DataFrame, rules: SplitRules | None = None) -> pd.Series:
     """A split for every exam.
 
-    All exams of a patient go to one split. The tuning and the validation set are filled first: patients with the
-    rarest label until each label has its positives, then patients that bring the set's label shares nearest to the
-    whole table's.
+    All exams of a patient go to one split. Every set gets positives and negatives of each label, as near to the whole
+    table's rates as whole patients allow. A set whose share is too small for the positives asked for grows at those
+    rates, so that negatives come along; the other sets keep the proportion of their shares.
 
     Parameters
     ----------
@@ -78,7 +80,8 @@ def split_exams(table: pd.DataFrame, rules: SplitRules | None = None) -> pd.Seri
     Raises
     ------
     DatasetError
-        An exam named twice, or too few positives of a label for the rules.
+        An exam named twice, too few positives or negatives of a label for the rules, or patients with so many exams
+        that no division was found; it says which number of positives works.
     """
     rules = rules or SplitRules()
     twice = table["exam"][table["exam"].duplicated()]
@@ -88,19 +91,13 @@ def split_exams(table: pd.DataFrame, rules: SplitRules | None = None) -> pd.Seri
     patient = table["patient"] if "patient" in table else pd.Series(np.nan, table.index)
     groups = patient.where(patient.notna() & (patient != ""), "exam " + table["exam"].astype(str))
     names, group_of = np.unique(groups.astype(str), return_inverse=True)
-    counts = np.zeros((len(names), 1 + len(tasks)), int)  # exams, then positives of each task
-    np.add.at(counts, group_of, np.column_stack([np.ones(len(table), int), table[tasks].to_numpy(int)]))
-    _enough(counts, tasks, rules)
-    generator = np.random.default_rng(rules.seed)
-    shares = np.array(rules.shares) / sum(rules.shares)
-    free = list(generator.permutation(len(names)))
-    where = np.zeros(len(names), int)
-    for place in (2, 1):
-        chosen = _fill(counts, free, shares[place] * len(table), rules.at_least, tasks)
-        where[chosen] = place
-        free = [group for group in free if where[group] == 0]
-    _trainable(counts[free], tasks)
-    splits = [tuple(Split)[where[group]] for group in group_of]
+    positive = table[tasks].to_numpy(int)
+    counts = np.zeros((len(names), 2 * len(tasks)), int)  # positives of each task, then negatives
+    np.add.at(counts, group_of, np.column_stack([positive, 1 - positive]))
+    sets = _divided(counts, rules)
+    if sets is None:
+        raise DatasetError(f"{_reason(counts, tasks, rules)}; {_what_works(counts, rules)}")
+    splits = [tuple(Split)[sets[group]] for group in group_of]
     return pd.Series(splits, index=table["exam"], name="split", dtype=object)  # else pandas makes them plain str
 
 
@@ -147,52 +144,66 @@ def inner_split(
     return chosen
 
 
-def _enough(counts: NDArray, tasks: Sequence[str], rules: SplitRules) -> None:
-    for column, task in enumerate(tasks, 1):
-        positives = int(counts[:, column].sum())
-        if positives < 2 * rules.at_least + 1:
-            raise DatasetError(
-                f"{positives} exams are positive for {task}: {rules.at_least} in the tuning and {rules.at_least} in "
-                f"the validation set and one to train on need {2 * rules.at_least + 1}; lower the number with at-least"
+def _divided(counts: NDArray, rules: SplitRules) -> NDArray | None:
+    """The set of every group, 0 to 2 in the order of ``Split``; None where the rules cannot be kept."""
+    least, exams = _least(counts, rules.at_least), _exams(counts)
+    if (least.sum(axis=0) > counts.sum(axis=0)).any():
+        return None
+    rates = counts.sum(axis=0) / exams
+    sizes = _sizes(exams, np.array(rules.shares), (least / rates).max(axis=1))
+    return divide(counts, Wanted(np.outer(sizes, rates), least), np.random.default_rng(rules.seed))
+
+
+def _least(counts: NDArray, at_least: int) -> NDArray:
+    """Positives of each task, then negatives, that each set must hold, ``(sets, columns)``."""
+    least = np.repeat([[FEWEST_OF_A_LABEL.get(split, 1)] for split in Split], counts.shape[1], axis=1)
+    least[1:, : counts.shape[1] // 2] = at_least
+    return least
+
+
+def _exams(counts: NDArray) -> int:
+    return int(counts[:, 0].sum() + counts[:, counts.shape[1] // 2].sum())
+
+
+def _sizes(exams: int, shares: NDArray, needs: NDArray) -> NDArray[np.float64]:
+    """Exams of each set: its share, or what it needs where that is more; the others keep their proportion."""
+    needs = needs * min(1, exams / needs.sum())
+    grown = np.zeros(len(shares), bool)
+    sizes = exams * shares / shares.sum()
+    while (sizes < needs - 1e-9).any():
+        grown |= sizes < needs - 1e-9
+        rest = np.where(grown, 0, shares)
+        sizes = np.where(grown, needs, (exams - needs[grown].sum()) * rest / max(rest.sum(), 1e-9))
+    return sizes
+
+
+def _reason(counts: NDArray, tasks: Sequence[str], rules: SplitRules) -> str:
+    """Why the rules cannot be kept."""
+    n, train = rules.at_least, FEWEST_OF_A_LABEL[Split.TRAIN]
+    positives, negatives = np.split(counts.sum(axis=0), 2)
+    needed = _least(counts, n).sum(axis=0)
+    for column, task in enumerate(tasks):
+        if positives[column] < needed[column]:
+            return (
+                f"{positives[column]} exams are positive for {task}: {n} in the tuning and {n} in the validation set "
+                f"and {train} to train on need {needed[column]}"
             )
-
-
-def _trainable(counts: NDArray, tasks: Sequence[str]) -> None:
-    exams = int(counts[:, 0].sum()) if len(counts) else 0
-    for column, task in enumerate(tasks, 1):
-        positives = int(counts[:, column].sum()) if len(counts) else 0
-        if positives in (0, exams):
-            raise DatasetError(
-                f"after the tuning and validation sets {exams} exams are left to train on, {positives} of them "
-                f"positive for {task}; both labels are needed: lower at-least"
+        if negatives[column] < needed[len(tasks) + column]:
+            return (
+                f"{negatives[column]} exams are negative for {task}: each set needs both labels, so that {train} to "
+                f"train on and 1 in the tuning and 1 in the validation set need {needed[len(tasks) + column]}"
             )
+    return (
+        f"patients with several exams (up to {int((counts[:, 0] + counts[:, len(tasks)]).max())}) stay in one set, and "
+        f"no division was found with {n} positives of each label in the tuning and in the validation set and both "
+        "labels in every set"
+    )
 
 
-def _fill(counts: NDArray, free: list[int], exams: float, at_least: int, tasks: Sequence[str]) -> list[int]:
-    """Groups for one set: the rule on positives first, rarest label first, then the table's label shares."""
-    chosen: list[int] = []
-    left = list(free)
-    total = np.zeros(counts.shape[1], int)
-    for column in 1 + np.argsort(counts[:, 1:].sum(axis=0), kind="stable"):
-        while total[column] < at_least:
-            group = next((group for group in left if counts[group, column]), None)
-            if group is None:
-                raise DatasetError(
-                    f"patients with several exams leave too few positives of {tasks[column - 1]} for {at_least} in "
-                    "the tuning and in the validation set; lower the number with at-least"
-                )
-            left.remove(group)
-            chosen.append(group)
-            total += counts[group]
-    rates = counts.sum(axis=0) / counts[:, 0].sum()
-    while left and total[0] < exams:
-        # Of the next few in random order, the patient who brings the set nearest to the table's shares.
-        nearest = min(left[:64], key=lambda group: _distance(total + counts[group], rates))
-        left.remove(nearest)
-        chosen.append(nearest)
-        total += counts[nearest]
-    return chosen
-
-
-def _distance(total: NDArray, rates: NDArray) -> float:
-    return float(np.square(total - rates * total[0]).sum())
+def _what_works(counts: NDArray, rules: SplitRules) -> str:
+    """The largest number of positives below the one asked for that can be kept, in words."""
+    most = int(counts.sum(axis=0)[: counts.shape[1] // 2].min()) // 2
+    for number in range(min(rules.at_least - 1, most), 0, -1):
+        if _divided(counts, replace(rules, at_least=number)) is not None:
+            return f"the largest number that works is {number}: give --at-least {number}"
+    return "no smaller number works either: add exams, or leave the column out of the table"

@@ -1,3 +1,6 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,15 +65,75 @@ def test_exams_without_a_patient_are_patients_of_their_own():
 def test_too_few_positives_are_refused_with_the_count_and_the_need():
     table = exams(n=300)
     positives = int(table["acl"].sum())
-    with pytest.raises(DatasetError, match=f"{positives} exams are positive for acl: 50 in the tuning .* need 101"):
+    with pytest.raises(
+        DatasetError, match=f"{positives} exams are positive for acl: 50 in the tuning .* need 102; .* 29"
+    ):
         split_exams(table)
+    assert split_exams(table, SplitRules(at_least=29)).nunique() == 3
 
 
 def test_patients_that_hold_too_many_positives_are_an_error_not_a_leak():
     table = exams(n=300)
     table.loc[table["acl"] == 1, "patient"] = "the one"
-    with pytest.raises(DatasetError, match="patients with several exams leave too few positives of acl"):
+    with pytest.raises(DatasetError, match=r"patients with several exams \(up to \d+\) .* no smaller number works"):
         split_exams(table, SplitRules(at_least=5))
+
+
+def test_patients_that_allow_fewer_positives_only_are_refused_with_the_number_that_works():
+    table = exams(n=300, per_patient=1)
+    torn = table.index[table["acl"] == 1]
+    table.loc[torn, "patient"] = [f"one of three {place % 3}" for place in range(len(torn))]
+    each = len(torn) // 3
+    with pytest.raises(
+        DatasetError, match=rf"stay in one set.* the largest number that works is {each}: give --at-least"
+    ):
+        split_exams(table, SplitRules(at_least=each + 3))
+    assert split_table(split_exams(table, SplitRules(at_least=each)), table)["acl"].min() >= each
+
+
+def test_too_few_negatives_are_refused_as_too_few_positives_are():
+    table = exams(n=300).assign(abnormal=1)
+    table.loc[:2, TASKS] = 0
+    with pytest.raises(DatasetError, match=r"3 exams are negative for abnormal: .* need 4; no smaller number works"):
+        split_exams(table, SplitRules(at_least=5))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sets_that_grow_for_their_positives_bring_negatives_along(seed):
+    table = exams(n=150, seed=seed)
+    counts = split_table(split_exams(table, SplitRules((0.8, 0.1, 0.1), at_least=10, seed=seed)), table)
+    assert (counts.loc[["tuning", "validation"], TASKS] >= 10).all().all()
+    assert (counts.loc[["tuning", "validation"], "exams"] > 30).all()  # beyond their share of 15
+    rates = counts[TASKS].div(counts["exams"], axis=0)
+    assert (rates.loc[["tuning", "validation"]] - table[TASKS].mean()).abs().max().max() < 0.05
+
+
+def test_whatever_the_table_every_set_has_both_labels_and_its_positives_or_the_error_says_what_works():
+    made = refused = 0
+    for seed in range(150):
+        generator = np.random.default_rng(seed)
+        n = int(generator.integers(12, 200))
+        table = exams(n, seed, per_patient=float(generator.choice([1, 1.3, 4])))
+        rules = SplitRules(tuple(generator.uniform(0.05, 1, 3)), int(generator.integers(1, 12)), seed)
+        try:
+            splits = split_exams(table, rules)
+        except DatasetError as error:
+            refused += 1
+            works = re.search(r"--at-least (\d+)", str(error))
+            if works is None:
+                continue
+            assert int(works[1]) < rules.at_least
+            splits = split_exams(table, replace(rules, at_least=int(works[1])))
+            rules = replace(rules, at_least=int(works[1]))
+        made += 1
+        counts = split_table(splits, table)
+        assert (counts.loc[["tuning", "validation"], TASKS] >= rules.at_least).all().all(), seed
+        assert (counts[TASKS] > 0).all().all(), seed
+        assert counts[TASKS].lt(counts["exams"], axis=0).all().all(), seed
+        assert counts["exams"].sum() == n
+        assert (table.assign(split=splits.to_numpy()).groupby("patient")["split"].nunique() == 1).all(), seed
+    assert made > 100
+    assert refused > 20
 
 
 def test_an_exam_named_twice_is_refused():
