@@ -19,11 +19,11 @@ def test_single_exams_are_divided_in_exact_proportion_where_that_is_possible():
 
 def test_a_division_is_found_wherever_trying_all_finds_one_and_is_nearly_as_near():
     found = 0
-    for seed in range(60):
+    for seed in range(140, 200):  # in five of these the first order of the groups does not do
         generator = np.random.default_rng(seed)
-        counts = generator.integers(0, 3, (8, 2)) + np.eye(2, dtype=int)[generator.integers(0, 2, 8)]
+        counts = generator.integers(0, 3, (8, 4)) + np.eye(4, dtype=int)[generator.integers(0, 4, 8)]
         shares = generator.dirichlet([3, 3, 3])
-        wanted = Wanted(np.outer(shares, counts.sum(axis=0)), generator.integers(0, 5, (3, 2)))
+        wanted = Wanted(np.outer(shares, counts.sum(axis=0)), generator.integers(0, 4, (3, 4)))
         ways = np.array(list(product(range(3), repeat=8)))
         costs = sum(wanted.cost(place, ((ways == place)[:, :, None] * counts).sum(axis=1)) for place in range(3))
         possible = costs.min() < 1e6
