@@ -216,6 +216,17 @@ def with_values(config: TrainConfig, **values: Any) -> TrainConfig:
     return replace(config, **{name: value for name, value in values.items() if value is not None})
 
 
+def tuning_words(config: TrainConfig | None) -> str:
+    """What the tuning exams chose in a run, and so what their figures are worth; None: a run that does not say."""
+    who = "The tuning exams (the data's valid split, the paper's tuning set)"
+    if config is None:
+        return f"{who} choose the epochs unless a run says otherwise: their figures may be too good."
+    if config.tuning == "inner":
+        return f"{who} did not choose the epochs: a part of the training exams did."
+    chose = "the epochs and the last layers' penalty" if config.head_first else "the epochs"
+    return f"{who} chose {chose}: their figures are too good."
+
+
 def _known(cls: type, values: dict) -> None:
     unknown = sorted(set(values) - {item.name for item in fields(cls)})
     if unknown:

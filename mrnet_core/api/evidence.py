@@ -18,6 +18,7 @@ from mrnet_core.api.run_evidence import (
     run_state,
     run_validation,
     say_synthetic,
+    say_tuning,
 )
 from mrnet_core.datasets.published import read_published
 from mrnet_core.datasets.reads import read_labelled_scores, read_roles, read_study
@@ -131,7 +132,8 @@ def file_validation(
 ) -> Validation:
     """A person's own scores against labels; with ``scores2`` two models on the same exams.
 
-    They are called synthetic where they lie in a RUN folder or a cohort of synthetic knees.
+    They are called synthetic where they lie in a RUN folder or a cohort of synthetic knees; where they are a RUN's
+    scores of its tuning exams, a note says what those exams chose.
 
     Raises
     ------
@@ -142,7 +144,8 @@ def file_validation(
         raise InputError(f"the confidence level must be from 0.5 to below 1; got {level:g}")
     data = read_labelled_scores(scores, labels, scores2)
     source = today(f"{scores.name}, {labels.name}", scores.name, exams_in(data))
-    return say_synthetic(replace(validate_scores(data, level=level), source=source), labels, scores, scores2)
+    found = say_synthetic(replace(validate_scores(data, level=level), source=source), labels, scores, scores2)
+    return say_tuning(found, labels, scores, scores2)
 
 
 def file_readers(

@@ -1,16 +1,17 @@
 """The evidence in a RUN folder: held-out exams, a reader study; and whether a person's tables are synthetic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 
+from mrnet_core.config import CONFIG, TrainConfig, tuning_words
 from mrnet_core.datasets.reads import LabelledScores, read_labelled_scores, read_study
 from mrnet_core.datasets.synthetic import has_cohort_columns, says_synthetic
 from mrnet_core.datasets.tables import Source
-from mrnet_core.domain import ArtifactError, InputError, Task
+from mrnet_core.domain import ArtifactError, InputError, Split, Task
 from mrnet_core.evaluation.provenance import Provenance, today
 from mrnet_core.evaluation.readers import ReaderEvidence, evaluate_readers
 from mrnet_core.evaluation.validation import Validation, validate_scores
@@ -20,6 +21,11 @@ SHORTCUT = "scores/shortcut.json"
 SHORTCUT_MEASURED_ON = ("scores/validation_labels.csv", "readers/reference.csv")
 """Tables of a RUN whose exams are those that its shortcut was measured on."""
 OTHER_EXAMS = "The shortcut's AUC was measured on the RUN's validation exams, not on the exams of these tables."
+SCORED = {
+    split: tuple(f"scores/{split}_{kind}.csv" for kind in ("scores", "labels"))
+    for split in (Split.VALIDATION, Split.TUNING)
+}
+"""Tables of a RUN: its ensemble's scores and the labels, of the exams that were kept apart and of the tuning exams."""
 
 Evidence = TypeVar("Evidence", Validation, ReaderEvidence)
 
@@ -27,15 +33,19 @@ Evidence = TypeVar("Evidence", Validation, ReaderEvidence)
 def run_validation(model: str | None = None) -> Validation:
     """A model's own held-out exams: the scores and labels in its RUN folder (None: $MRNET_MODEL, else the demo model).
 
+    A RUN whose data had no validation set, as MRNet-v1.0 has none, shows its tuning exams, and a note says so.
+
     Raises
     ------
     InputError, ArtifactError
         No RUN folder, or one without scores.
     """
     run = Run.open(resolve_run(model))
-    scores, labels = (_run_table(run, f"scores/validation_{name}.csv") for name in ("scores", "labels"))
+    of_tuning = not run.has(SCORED[Split.VALIDATION][0]) and run.has(SCORED[Split.TUNING][0])
+    scores, labels = (_run_table(run, name) for name in SCORED[Split.TUNING if of_tuning else Split.VALIDATION])
     data = read_labelled_scores(scores, labels)
-    return replace(validate_scores(data), source=_run_source(run, exams_in(data)), **_synthetic(run))
+    source = _run_source(run, exams_in(data), "tuning" if of_tuning else "held-out")
+    return say_tuning(replace(validate_scores(data), source=source, **_synthetic(run)), labels, scores)
 
 
 def run_readers(model: str | None = None) -> ReaderEvidence:
@@ -94,10 +104,28 @@ def say_synthetic(found: Evidence, truth: Source, *others: Source | None) -> Evi
         source = replace(found.source, source=f"exams of a synthetic cohort: {found.source.source}")
         return replace(found, source=source, synthetic=True)
     kind, notes = _synthetic(run), found.notes
-    if kind["shortcut"] and not _measured_on(run, truth):
+    if kind["shortcut"] and not _is_one_of(run, truth, SHORTCUT_MEASURED_ON):
         notes = (*notes, OTHER_EXAMS)
     source = replace(found.source, source=f"{_exams_of(run)}: {found.source.source}")
     return replace(found, source=source, notes=notes, **kind)
+
+
+def say_tuning(found: Validation, *tables: Source | None) -> Validation:
+    """The same validation with a note, first of all, where a RUN's own table of its tuning exams is behind it.
+
+    The note says what these exams chose in that RUN. An uploaded file lies nowhere, so it is not recognised.
+
+    Raises
+    ------
+    ArtifactError
+        The RUN's configuration is damaged.
+    """
+    placed = [(table, run) for table in tables if table is not None for run in _runs_above(table)]
+    run = next((run for table, run in placed if _is_one_of(run, table, SCORED[Split.TUNING])), None)
+    if run is None:
+        return found
+    config = TrainConfig.from_json(run.text(CONFIG)) if run.has(CONFIG) else None
+    return replace(found, notes=(tuning_words(config), *found.notes))
 
 
 def called_synthetic(evidence: Validation | ReaderEvidence, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -127,8 +155,8 @@ def _runs_above(table: Source) -> Iterator[Run]:
                 continue  # many programs write a manifest.json
 
 
-def _measured_on(run: Run, truth: Source) -> bool:
-    return isinstance(truth, Path) and truth.resolve() in {run.folder / name for name in SHORTCUT_MEASURED_ON}
+def _is_one_of(run: Run, table: Source, names: Iterable[str]) -> bool:
+    return isinstance(table, Path) and table.resolve() in {run.folder / name for name in names}
 
 
 def _run_table(run: Run, name: str) -> Source:
@@ -138,13 +166,15 @@ def _run_table(run: Run, name: str) -> Source:
     return run.path(name)
 
 
-def _run_source(run: Run, n: str) -> Provenance:
+def _run_source(run: Run, n: str, which: str = "held-out") -> Provenance:
     name, trained_on = (run.manifest.get(key, "") for key in ("name", "trained_on"))
-    return today(_exams_of(run), f"{name}, trained on {trained_on}" if trained_on else name, n)
+    return today(_exams_of(run, which), f"{name}, trained on {trained_on}" if trained_on else name, n)
 
 
-def _exams_of(run: Run) -> str:
-    return f"{'synthetic' if run.manifest.get('synthetic') else 'held-out'} exams of {run.manifest.get('name', '')}"
+def _exams_of(run: Run, which: str = "held-out") -> str:
+    if run.manifest.get("synthetic"):
+        which = "synthetic tuning" if which == "tuning" else "synthetic"
+    return f"{which} exams of {run.manifest.get('name', '')}"
 
 
 def _synthetic(run: Run) -> dict:

@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mrnet_core.api.runs import STACKINGS, EnsembleSummary, ensemble
+from mrnet_core.api.runs import STACKINGS, EnsembleSummary, ensemble, read_config
+from mrnet_core.config import TrainConfig, tuning_words
 from mrnet_core.domain import Plane
 
 
@@ -26,18 +27,18 @@ def run(args: argparse.Namespace) -> int:
     summary = ensemble(args.run, name=args.name, stacking=args.stacking, drop_checkpoints=args.drop_checkpoints)
     for warning in summary.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(summary_text(summary))
+    print(summary_text(summary, read_config(args.run)))
     return 0
 
 
-def summary_text(summary: EnsembleSummary) -> str:
+def summary_text(summary: EnsembleSummary, config: TrainConfig) -> str:
     """Coefficients and AUCs as text for a terminal."""
     lines = ["Coefficients of the regressions over every plane:"]
     for record in summary.coefficients:
         if len(record["planes"]) == max(len(one["planes"]) for one in summary.coefficients):
             values = "  ".join(f"{plane} {value:+.2f}" for plane, value in record["coefficients"].items())
             lines.append(f"  {record['task']:<9} {record['source']:<12} {values}  intercept {record['intercept']:+.2f}")
-    lines.append("AUC (tuning exams chose the epochs: their figures are too good):")
+    lines.append(f"AUC. {tuning_words(config)}")
     for record in summary.aucs:
         value = "undefined" if record["auc"] is None else f"{record['auc']:.3f}"
         spread = f"  logit SD {record['logit_sd']:.2f}" if record["model"] in tuple(Plane) else ""

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mrnet_core.api import evidence, run_view
 from mrnet_core.api.run_view import RunView
+from mrnet_core.config import tuning_words
 from mrnet_core.domain import ArtifactError, InputError, Task
 from mrnet_core.ui.evidence_sources import KEPT, load_validation
 from mrnet_core.ui.evidence_state import choose_task, choose_word
@@ -151,7 +152,7 @@ def show_scores(view: RunView) -> None:
         st.info("This model brings no scores of validation exams.")
     if len(view.aucs):
         with st.expander("AUC of every network and of both ensembles"):
-            st.caption("The tuning exams chose the epochs: their figures are too good.")
+            st.caption(tuning_words(view.config))
             show_table(run_view.networks_auc_text(view.aucs), "network-aucs", csv=view.aucs, alt="AUC by network")
 
 

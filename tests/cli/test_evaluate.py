@@ -8,6 +8,7 @@ import pytest
 
 from mrnet_core.api.evidence import file_validation
 from mrnet_core.cli import main
+from mrnet_core.config import TrainConfig
 from mrnet_core.datasets.tables import TableFile
 from mrnet_core.phantom.layout import EXAMS_CSV
 from mrnet_core.store import write_manifest
@@ -313,3 +314,41 @@ def test_labels_of_a_synthetic_cohort_make_evidence_synthetic_by_their_place_and
     assert file_validation(score_tables / "scores.csv", TableFile("exams.csv", alone.read_bytes())).synthetic
     labels.assign(lesions="").to_csv(alone)
     assert not is_synthetic(alone)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "words"),
+    [
+        ("valid", "the paper's tuning set) chose the epochs: their figures are too good."),
+        ("inner", "the paper's tuning set) did not choose the epochs: a part of the training exams did."),
+        ("", "their figures may be too good."),
+    ],
+)
+def test_a_runs_scores_of_its_tuning_exams_say_first_what_those_exams_chose(
+    capsys, score_tables, tmp_path, tuning, words
+):
+    run_folder = tmp_path / "run"
+    (run_folder / "scores").mkdir(parents=True)
+    for name in ("scores", "labels"):
+        for split in ("tuning", "validation"):
+            data = (score_tables / f"{name}.csv").read_bytes()
+            (run_folder / "scores" / f"{split}_{name}.csv").write_bytes(data)
+    if tuning:
+        (run_folder / "config.json").write_text(TrainConfig(tuning=tuning).to_json())
+    write_manifest(run_folder, name="real", trained_on="MRNet-v1.0 layout", synthetic=False)
+    inside = run_folder / "scores"
+    for scores, labels in (
+        (inside / "tuning_scores.csv", inside / "tuning_labels.csv"),
+        (inside / "tuning_scores.csv", score_tables / "labels.csv"),
+        (score_tables / "scores.csv", inside / "tuning_labels.csv"),
+    ):
+        status, out, _ = run(capsys, "validation", "--scores", scores, "--labels", labels)
+        assert status == 0
+        assert out.startswith("! The tuning exams (the data's valid split")
+        assert words in out.replace("\n  ", " ")
+        status, out, _ = run(capsys, "validation", "--scores", scores, "--labels", labels, "--json")
+        assert status == 0
+        assert strict(out)["notes"][0].endswith(words)
+    status, out, _ = run(capsys, "validation", *validation_of(run_folder))
+    assert status == 0
+    assert "tuning" not in out

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from mrnet_core.api import run_view
 from mrnet_core.api.evidence import slides
+from mrnet_core.config import TrainConfig, tuning_words
 from mrnet_core.domain import Plane, Task
 from mrnet_core.store import write_manifest
 from mrnet_core.training import history
@@ -209,3 +210,14 @@ def test_a_history_line_that_is_no_epoch_is_named(open_page, tmp_path):
     path = run / "history" / f"axial_{Task.ACL}_seed1.jsonl"
     path.write_text('{"plane": "oblique"}\n' + path.read_text())
     assert "axial_acl_seed1.jsonl, line 1, is no epoch of a history" in html(open_page(run))
+
+
+@pytest.mark.parametrize("tuning", ["valid", "inner"])
+def test_beside_the_aucs_stands_what_the_tuning_exams_chose_in_this_run(open_page, tmp_path, tuning):
+    run = begin_run(tmp_path / "run")
+    config = TrainConfig(tuning=tuning, epochs=5)
+    (run / "config.json").write_text(config.to_json())
+    area = {"split": "tuning", "task": "acl", "model": "axial", "auc": 0.75, "n_pos": 5, "n_neg": 7, "logit_sd": 1.0}
+    fields = {"name": "r", "trained_on": "x", "synthetic": False, "auc": [area]}
+    write_manifest(run, **fields)
+    assert tuning_words(config) in texts(open_page(run))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mrnet_core.config import TrainConfig
 from mrnet_core.store import write_manifest
 from mrnet_core.ui.tables import html_table, plain
 from tests.evidence_run import SHORTCUT, make_evidence_run
@@ -81,6 +82,27 @@ def test_a_model_without_scores_is_an_error_that_names_the_file(tmp_path, monkey
     monkeypatch.setenv("MRNET_MODEL", str(tmp_path))
     page = open_page("validation", source="This app's model")
     assert "scores/validation\\_scores\\.csv" in page.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("tuning", "said"),
+    [("valid", "chose the epochs: their figures are too good"), ("inner", "did not choose the epochs")],
+)
+def test_a_model_with_scores_of_tuning_exams_alone_shows_them_and_says_what_they_chose(
+    study, tmp_path, monkeypatch, tuning, said
+):
+    (tmp_path / "scores").mkdir()
+    for name in ("scores", "labels"):
+        data = (study / "scores" / f"validation_{name}.csv").read_bytes()
+        (tmp_path / "scores" / f"tuning_{name}.csv").write_bytes(data)
+    (tmp_path / "config.json").write_text(TrainConfig(tuning=tuning).to_json())
+    write_manifest(tmp_path, name="as handed out", trained_on="MRNet-v1.0 layout", synthetic=False)
+    monkeypatch.setenv("MRNET_MODEL", str(tmp_path))
+    page = open_page("validation", source="This app's model")
+    captions = "\n".join(caption.value for caption in page.caption).replace("\\", "")
+    assert said in captions
+    assert "tuning exams of as handed out" in captions
+    assert sum(cells(page).values()) > 100
 
 
 def test_own_scores_are_evaluated_and_forgotten_on_request():
