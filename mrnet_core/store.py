@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mrnet_core.config import CONFIG
 from mrnet_core.domain import ArtifactError, InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ def resolve_run(model: str | Path | None) -> Path:
     Raises
     ------
     InputError
-        The folder that was named is none, or has no manifest.
+        The folder that was named is none, or has no manifest: a run has one once its networks are joined.
     ArtifactError
         Nothing was named and the demo model is missing.
     """
@@ -62,9 +63,20 @@ def resolve_run(model: str | Path | None) -> Path:
             "or name a RUN folder with --model or MRNET_MODEL"
         )
     by = "--model" if model else MODEL_VARIABLE
-    what = "has no manifest.json" if folder.is_dir() else "is not a folder"
+    if (folder / CONFIG).is_file():
+        raise InputError(f"{by} names {named}, which {_unfinished(named)}")
+    what = f"has no {MANIFEST}" if folder.is_dir() else "is not a folder"
     raise InputError(
-        f"{by} names {named}, which {what}: name a RUN folder as `python -m mrnet_core train … --out RUN` makes it"
+        f"{by} names {named}, which {what}: name a RUN folder as `python -m mrnet_core train … --out RUN` and then "
+        "`python -m mrnet_core ensemble RUN` make it"
+    )
+
+
+def _unfinished(run: Path | str) -> str:
+    """What a run that was begun and has no manifest lacks, and how it becomes a model."""
+    return (
+        "is no model yet, for its training is not finished or its networks are not joined: finish the training by the "
+        f"`train` command that began it, with --resume, then run `python -m mrnet_core ensemble {run}`"
     )
 
 
@@ -91,7 +103,8 @@ class Run:
         try:
             text = source.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise InputError(f"{folder} is no RUN folder: it has no {MANIFEST}") from error
+            lacks = _unfinished(folder) if (folder / CONFIG).is_file() else f"is no RUN folder: it has no {MANIFEST}"
+            raise InputError(f"{folder} {lacks}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(f"{source} cannot be read ({type(error).__name__}): {REBUILD}") from error
         try:

@@ -12,7 +12,7 @@ ALLOWED = {
     "stats": set(),
     "config": {"domain"},
     "paper": {"domain"},
-    "store": {"domain"},
+    "store": {"domain", "config"},
     "dicom": {"domain", "config", "store", "paper"},
     "datasets": {"domain", "config"},
     "phantom": {"domain", "config"},

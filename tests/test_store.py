@@ -104,6 +104,18 @@ def test_a_folder_that_is_no_run_is_named_with_who_named_it(tmp_path, monkeypatc
         resolve_run(None)
 
 
+def test_a_run_that_is_not_joined_yet_is_named_as_one_with_the_two_commands_that_make_it_a_model(tmp_path, monkeypatch):
+    write_whole(tmp_path / "config.json", "{}")
+    words = r"is no model yet, .* with --resume, then run `python -m mrnet_core ensemble "
+    with pytest.raises(InputError, match=rf"--model names .*{words}{tmp_path}`$"):
+        resolve_run(tmp_path)
+    monkeypatch.setenv("MRNET_MODEL", str(tmp_path))
+    with pytest.raises(InputError, match=f"MRNET_MODEL names .*{words}"):
+        resolve_run(None)
+    with pytest.raises(InputError, match=f"{tmp_path} {words}"):
+        Run.open(tmp_path)
+
+
 def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_partial(run, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
