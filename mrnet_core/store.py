@@ -64,7 +64,7 @@ def resolve_run(model: str | Path | None) -> Path:
         )
     by = "--model" if model else MODEL_VARIABLE
     if (folder / CONFIG).is_file():
-        raise InputError(f"{by} names {named}, which {_unfinished(named)}")
+        raise InputError(f"{by} names {named}, which {unfinished_words(named)}")
     what = f"has no {MANIFEST}" if folder.is_dir() else "is not a folder"
     raise InputError(
         f"{by} names {named}, which {what}: name a RUN folder as `python -m mrnet_core train … --out RUN` and then "
@@ -72,7 +72,7 @@ def resolve_run(model: str | Path | None) -> Path:
     )
 
 
-def _unfinished(run: Path | str) -> str:
+def unfinished_words(run: Path | str) -> str:
     """What a run that was begun and has no manifest lacks, and how it becomes a model."""
     return (
         "is no model yet, for its training is not finished or its networks are not joined: finish the training by the "
@@ -103,7 +103,9 @@ class Run:
         try:
             text = source.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            lacks = _unfinished(folder) if (folder / CONFIG).is_file() else f"is no RUN folder: it has no {MANIFEST}"
+            lacks = (
+                unfinished_words(folder) if (folder / CONFIG).is_file() else f"is no RUN folder: it has no {MANIFEST}"
+            )
             raise InputError(f"{folder} {lacks}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(f"{source} cannot be read ({type(error).__name__}): {REBUILD}") from error

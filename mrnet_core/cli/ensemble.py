@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mrnet_core.api.runs import STACKINGS, EnsembleSummary, ensemble, read_config
-from mrnet_core.config import TrainConfig, tuning_words
+from mrnet_core.config import TrainConfig, partial_words, tuning_words
 from mrnet_core.domain import Plane
 
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 def summary_text(summary: EnsembleSummary, config: TrainConfig) -> str:
     """Coefficients and AUCs as text for a terminal."""
-    lines = ["Coefficients of the regressions over every plane:"]
+    lines = ["Coefficients of the regressions over every plane:"] if summary.coefficients else []
     for record in summary.coefficients:
         if len(record["planes"]) == max(len(one["planes"]) for one in summary.coefficients):
             values = "  ".join(f"{plane} {value:+.2f}" for plane, value in record["coefficients"].items())
@@ -44,5 +44,6 @@ def summary_text(summary: EnsembleSummary, config: TrainConfig) -> str:
         spread = f"  logit SD {record['logit_sd']:.2f}" if record["model"] in tuple(Plane) else ""
         counts = f"{record['n_pos']} positive, {record['n_neg']} negative"
         lines.append(f"  {record['split']:<11}{record['task']:<9} {record['model']:<24} {value}  ({counts}){spread}")
-    lines.append(f"{summary.run} is a model now: predict PATH --model {summary.run}")
+    lacks = partial_words(config, summary.run)
+    lines.append(f"{summary.run} {lacks or f'is a model now: predict PATH --model {summary.run}'}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mrnet_core.config import CONFIG, TrainConfig, partial_words
 from mrnet_core.domain import (
     MODEL_SIZE,
     ArtifactError,
@@ -22,7 +23,7 @@ from mrnet_core.domain import (
 from mrnet_core.ensemble.logistic import Ensemble
 from mrnet_core.models import MRNet, card_path, fold_first_convolution, load_network
 from mrnet_core.preprocess import Landmarks
-from mrnet_core.store import Run
+from mrnet_core.store import Run, unfinished_words
 
 BATCH = 32
 """Slices a pass: bounds memory for very long series, and keeps a cancel within a second."""
@@ -68,25 +69,12 @@ class Predictor:
         Raises
         ------
         InputError
-            The folder is no RUN.
+            The folder is no RUN, or one that does not hold all nine networks, joined.
         ArtifactError
             A file is missing, damaged or malformed; the message names it.
         """
         run = Run.open(folder)
-        lacking = [
-            name
-            for name in [
-                *(weights_name(plane, task) for plane in Plane for task in Task),
-                *(landmarks_name(plane) for plane in Plane),
-                ENSEMBLE,
-            ]
-            if not run.has(name)
-        ]
-        if lacking:
-            raise ArtifactError(
-                f"{run.folder} cannot answer exams: it lacks {', '.join(lacking)}; train all three planes and tasks, "
-                "then run `python -m mrnet_core ensemble RUN`"
-            )
+        _check_whole(run)
         networks: dict[tuple[Plane, Task], MRNet] = {}
         for plane in Plane:
             for task in Task:
@@ -177,6 +165,26 @@ def run_series(
             maps = cache[network.features]
             answers[task] = np.float64(network.head(maps).item()), np.array(network.cam(maps).cpu().numpy())
     return answers
+
+
+def _check_whole(run: Run) -> None:
+    """Every network, landmark and regression is there, or an error: the person's where the run was to have fewer."""
+    needed = (
+        *(weights_name(plane, task) for plane in Plane for task in Task),
+        *(landmarks_name(plane) for plane in Plane),
+        ENSEMBLE,
+    )
+    lacking = [name for name in needed if not run.has(name)]
+    if not lacking:
+        return
+    asked = run.folder / CONFIG
+    if asked.is_file():  # as it is now: `train --resume` may have added networks since the manifest was written
+        config = TrainConfig.from_json(asked.read_text(encoding="utf-8"))
+        raise InputError(f"{run.folder} {partial_words(config, run.folder) or unfinished_words(run.folder)}")
+    raise ArtifactError(
+        f"{run.folder} cannot answer exams: it lacks {', '.join(lacking)}; train all three planes and tasks, "
+        "then run `python -m mrnet_core ensemble RUN`"
+    )
 
 
 def _share(model: MRNet, plane: Plane, task: Task, networks: dict[tuple[Plane, Task], MRNet]) -> None:

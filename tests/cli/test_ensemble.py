@@ -7,6 +7,7 @@ import pytest
 from mrnet_core.api.runs import EnsembleSummary
 from mrnet_core.cli.ensemble import summary_text
 from mrnet_core.config import TrainConfig, tuning_words
+from mrnet_core.domain import Plane, Task
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,13 @@ def test_what_the_tuning_exams_chose_depends_on_the_runs_configuration(config, w
     assert said.endswith(f"{words}.")
     if config is not None:
         assert f"AUC. {said}\n" in summary_text(EnsembleSummary(Path("run"), (), ()), config)
+
+
+def test_a_run_is_called_a_model_where_it_has_all_nine_networks_and_else_how_it_becomes_one():
+    summary = EnsembleSummary(Path("run"), (), ())
+    assert summary_text(summary, TrainConfig()).endswith("run is a model now: predict PATH --model run")
+    for part in (TrainConfig(planes=(Plane.SAGITTAL,)), TrainConfig(tasks=(Task.ACL, Task.MENISCUS))):
+        said = summary_text(summary, part).splitlines()[-1]
+        assert "is a model" not in said
+        assert f"run holds the networks of {', '.join(part.planes)} for {', '.join(part.tasks)} alone" in said
+        assert said.endswith("then run `python -m mrnet_core ensemble run`")
