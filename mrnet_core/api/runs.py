@@ -17,11 +17,10 @@ from sklearn.metrics import roc_auc_score
 from mrnet_core import __version__
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
-from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, fit_ensemble
+from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
-from mrnet_core.training.history import COLLAPSED
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import NO_PATIENTS, Outcome, commit, read_outcome
@@ -283,10 +282,8 @@ def _auc(split: Split, task: Task, who: str, labels: NDArray, scores: NDArray) -
 
 def _warnings(cards: Mapping[tuple[Plane, Task], NetworkCard], fitted: Mapping[str, Ensemble]) -> tuple[str, ...]:
     words = [
-        f"The network {plane} {task} is constant (its logit varies by {card.metrics['logit_sd']:.3f} over the tuning "
-        f"exams, below {COLLAPSED}): it says nothing."
-        for (plane, task), card in cards.items()
-        if (card.metrics.get("logit_sd") or 0.0) < COLLAPSED
+        f"The network {plane} {task} is constant ({why}): it says nothing."
+        for (plane, task), why in constant_networks(cards, fitted.values()).items()
     ]
     for source, one in fitted.items():
         for regression in one.regressions:

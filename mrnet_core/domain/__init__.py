@@ -10,11 +10,12 @@ from mrnet_core.domain.errors import (
     MRNetError,
 )
 from mrnet_core.domain.exam import MODEL_SIZE, Exam, RefusedSeries, Series, SkippedFile, Window
-from mrnet_core.domain.prediction import CAM_SIZE, ExamPrediction, Heatmap, ModelInfo, SeriesScore
+from mrnet_core.domain.prediction import CAM_SIZE, COLLAPSED_LOGIT_SD, ExamPrediction, Heatmap, ModelInfo, SeriesScore
 from mrnet_core.domain.words import Metric, Plane, Side, Split, Task
 
 __all__ = [
     "CAM_SIZE",
+    "COLLAPSED_LOGIT_SD",
     "MODEL_SIZE",
     "ArtifactError",
     "Cancelled",

@@ -10,6 +10,9 @@ from mrnet_core.domain.words import Plane, Task
 
 CAM_SIZE = 7
 """Rows and columns of a class activation map (Bien et al. 2018, Methods, "MRNet interpretation")."""
+COLLAPSED_LOGIT_SD = 0.05
+"""A network whose logit varies less than this over exams (standard deviation) has collapsed to a constant (measured in
+trial runs)."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From nine networks' probabilities to one answer a task, and the whole of it ready to answer exams."""
 
+from mrnet_core.ensemble.constant import constant_networks
 from mrnet_core.ensemble.logistic import (
     OUT_OF_FOLD_SOURCE,
     TRAINING_SOURCE,
@@ -17,6 +18,7 @@ __all__ = [
     "Predictor",
     "Regression",
     "collapsed",
+    "constant_networks",
     "fit_ensemble",
     "run_series",
 ]

@@ -16,12 +16,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mrnet_core.domain import ArtifactError, InputError, Plane, Task
+from mrnet_core.domain import COLLAPSED_LOGIT_SD, ArtifactError, InputError, Plane, Task
 
 PENALTY_C = 1.0
 """Inverse strength of the L2 penalty: scikit-learn's default."""
-COLLAPSED_LOGIT_SD = 0.05
-"""A network whose logit varies less than this over the exams has collapsed to a constant (measured in trial runs)."""
 TRAINING_SOURCE = "the networks' predictions on their training set (as in the paper)"
 OUT_OF_FOLD_SOURCE = "out-of-fold predictions on the training set"
 _FORMAT = 1
@@ -104,17 +102,6 @@ class Ensemble:
         if len(columns) == 1:
             return np.asarray(next(iter(columns.values())), np.float64)
         return self.regression(task, tuple(columns))(columns)
-
-    def warnings(self, planes: tuple[Plane, ...]) -> tuple[str, ...]:
-        """A sentence for every network that the regressions over these planes leave out because it is constant."""
-        ordered = tuple(plane for plane in Plane if plane in planes)
-        return tuple(
-            f"The {plane} network for {one.task.display_name} gave every exam it was fitted on the same answer: "
-            "the combined probability leaves it out."
-            for one in self.regressions
-            if one.planes == ordered
-            for plane in one.left_out
-        )
 
     def to_json(self) -> str:
         """JSON text, full double precision; :meth:`from_json` reads it back without loss."""

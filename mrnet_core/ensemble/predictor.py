@@ -1,7 +1,7 @@
 """A trained RUN made ready to answer: nine networks, their landmarks and the regressions over the planes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from mrnet_core.domain import (
     SeriesScore,
     Task,
 )
+from mrnet_core.ensemble.constant import constant_networks, constant_warnings
 from mrnet_core.ensemble.logistic import Ensemble
-from mrnet_core.models import MRNet, card_path, fold_first_convolution, load_network
+from mrnet_core.models import MRNet, NetworkCard, card_path, fold_first_convolution, load_network
 from mrnet_core.preprocess import Landmarks
 from mrnet_core.store import Run, unfinished_words
 
@@ -55,12 +56,15 @@ class Predictor:
     networks
         By plane and task, folded to one input channel. Networks of a plane with the same convolutions share them as one
         object, which then runs once a series.
+    constant
+        By plane and task, why a network that gives every exam one answer is called so.
     """
 
     info: ModelInfo
     landmarks: Mapping[Plane, Landmarks]
     ensemble: Ensemble
     networks: Mapping[tuple[Plane, Task], MRNet]
+    constant: Mapping[tuple[Plane, Task], str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder) -> "Predictor":
@@ -76,6 +80,7 @@ class Predictor:
         run = Run.open(folder)
         _check_whole(run)
         networks: dict[tuple[Plane, Task], MRNet] = {}
+        cards: dict[tuple[Plane, Task], NetworkCard] = {}
         for plane in Plane:
             for task in Task:
                 name = weights_name(plane, task)
@@ -85,6 +90,7 @@ class Predictor:
                     raise ArtifactError(
                         f"{run.folder / name} is the network of {card.plane} {card.task}: copy it again"
                     )
+                cards[plane, task] = card
                 _share(fold_first_convolution(model), plane, task, networks)
         info = ModelInfo(
             name=run.manifest["name"],
@@ -94,7 +100,8 @@ class Predictor:
             version=str(run.manifest.get("version", "")),
         )
         landmarks = {plane: Landmarks.from_json(run.text(landmarks_name(plane))) for plane in Plane}
-        return cls(info, landmarks, Ensemble.from_json(run.text(ENSEMBLE)), networks)
+        ensemble = Ensemble.from_json(run.text(ENSEMBLE))
+        return cls(info, landmarks, ensemble, networks, constant_networks(cards, [ensemble]))
 
     def predict(
         self, stacks: Mapping[Plane, NDArray[np.uint8]], progress: Callable[[str, float], None] | None = None
@@ -126,7 +133,7 @@ class Predictor:
             task: float(self.ensemble.combine(task, {one.plane: one.probability for one in scores if one.task is task}))
             for task in Task
         }
-        warnings = self.ensemble.warnings(planes) if len(planes) > 1 else ()
+        warnings = constant_warnings(self.constant, self.ensemble, planes)
         return ExamPrediction(probabilities, tuple(scores), planes, self.info, warnings)
 
     def _series(self, plane: Plane, stack: NDArray, report: Callable, number: int, planes: int) -> list[SeriesScore]:

@@ -1,11 +1,13 @@
 """A RUN that answers exams: strict loading, the same numbers as the networks one by one, shared trunks run once."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Task
-from mrnet_core.ensemble import Predictor
+from mrnet_core.ensemble import Predictor, fit_ensemble
 from mrnet_core.ensemble.predictor import _same_trunk
 from mrnet_core.models import load_network
 from mrnet_core.store import write_manifest
@@ -159,6 +161,44 @@ def test_a_network_under_another_ones_name_is_refused(copy):
     write_manifest(copy, **FIELDS)
     with pytest.raises(ArtifactError, match=r"axial_acl\.safetensors is the network of axial meniscus"):
         Predictor.load(copy)
+
+
+def with_spread(folder, plane, task, spread):
+    """The network's card tells this spread of the logit over the exams that chose its epoch."""
+    path = folder / f"weights/{plane}_{task}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": {"logit_sd": spread}}))
+
+
+def test_a_network_that_is_constant_is_told_by_either_sign_for_one_plane_and_for_several(copy, stacks):
+    labels = {task: np.arange(60) % 2 for task in Task}
+    columns = {(plane, task): np.random.default_rng(0).random(60) for plane in Plane for task in Task}
+    columns[Plane.AXIAL, Task.ACL] = np.full(60, 0.3)
+    (copy / "ensemble.json").write_text(fit_ensemble(columns, labels).to_json())
+    with_spread(copy, Plane.CORONAL, Task.MENISCUS, 0.004)
+    with_spread(copy, Plane.SAGITTAL, Task.MENISCUS, 0.06)
+    write_manifest(copy, **FIELDS)
+    predictor = Predictor.load(copy)
+
+    of_training = (
+        "The axial network for ACL tear is constant (it gave every exam that the regressions were fitted on one"
+    )
+    of_tuning = "The coronal network for Meniscal tear is constant (its logit varies by 0.004 over the exams that chose"
+
+    def told(*planes):
+        return predictor.predict({plane: stacks[plane] for plane in planes}).warnings
+
+    assert told(Plane.SAGITTAL) == ()
+    (alone,) = told(Plane.AXIAL)
+    assert alone.startswith(of_training)
+    assert alone.endswith("its probability says nothing about this exam.")
+    (alone,) = told(Plane.CORONAL)
+    assert alone.startswith(of_tuning)
+    assert alone.endswith("its probability says nothing about this exam.")
+    first, second = told(*Plane)
+    assert first.startswith(of_training)
+    assert first.endswith("the combined probability leaves it out.")
+    assert second.startswith(of_tuning)
+    assert second.endswith("it says nothing about this exam, and yet the combined probability counts it in.")
 
 
 def test_a_folder_without_a_manifest_is_no_run(tmp_path):
