@@ -1,13 +1,16 @@
-"""Many exams to one table: resumable, and no exam stops another."""
+"""Many exams to one table: resumable, of one model, and no exam stops another."""
 
 import csv
+import io
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mrnet_core.api.exams import by_plane, load_predictor, open_exam, predict_exam
 from mrnet_core.domain import InputError, MRNetError, Plane, Task
-from mrnet_core.ensemble import Predictor
+from mrnet_core.ensemble import Predictor, fingerprint
+from mrnet_core.store import Run, resolve_run, write_whole
 
 COLUMNS = (
     "exam",
@@ -17,79 +20,52 @@ COLUMNS = (
     "warnings",
     "error",
 )
-NO_EXAM_FILES = frozenset((".csv", ".json", ".jsonl", ".md", ".npz", ".png", ".txt"))
-
-
-def find_exams(folder: Path) -> list[Path]:
-    """Exams below ``folder``: each subfolder and each zip directly in it, in the order of their names.
-
-    A subfolder that holds nothing but tables and masks (as a phantom cohort's) is no exam.
-
-    Raises
-    ------
-    InputError
-        No such folder, or no exam in it.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: name the folder that holds one subfolder or zip for each exam")
-    exams = sorted(
-        entry
-        for entry in folder.iterdir()
-        if not entry.name.startswith(".")
-        and (_may_be_exam(entry) if entry.is_dir() else entry.suffix.lower() == ".zip")
-    )
-    if not exams:
-        raise InputError(f"{folder} holds no exam: each exam is a subfolder or a zip directly in it")
-    return exams
-
-
-def _may_be_exam(folder: Path) -> bool:
-    suffixes = {path.suffix.lower() for path in folder.rglob("*") if path.is_file()}
-    return not suffixes or bool(suffixes - NO_EXAM_FILES)
+MODEL_NOTE = ".model.json"
+"""Behind a table's name: the file beside it that tells by which model it was made."""
 
 
 def score_exams(
-    exams: Sequence[Path],
+    exams: Mapping[str, Path],
     out: Path,
     *,
     model: str | None = None,
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[int, int]:
-    """Score exams into ``out``, a row at a time. Returns how many rows it holds, and how many of them are errors.
+    """Score exams, by name, into ``out``, a row at a time. Returns how many rows it holds, and how many are errors.
 
-    A row is written whole and flushed, so that a killed run loses at most the exam it was at. Without ``resume`` an
-    existing table is refused, never overwritten.
+    A row is written whole or not at all, so that a run that is stopped, killed or out of space loses at most the exam
+    it was at. With ``resume`` the rows of an earlier run stay, save those of errors: such an exam is tried again.
+    Without, an existing table is refused, never overwritten.
 
     Raises
     ------
     InputError
-        ``out`` exists and ``resume`` is off, or it is no table of this command.
+        ``out`` exists and ``resume`` is off, it is no table of this command or one of another model, or it cannot be
+        written.
     """
     if out.exists() and not resume:
         raise InputError(f"{out} exists: give --resume to go on with it, or another name")
     earlier = _read_rows(out) if out.exists() else []
     predictor = load_predictor(model)
-    _rewrite(out, earlier)  # drops a last row that was cut off
-    seen = {row["exam"] for row in earlier}
-    done, failed = len(earlier), sum(bool(row["error"]) for row in earlier)
-    with out.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        for exam in exams:
-            if exam.name in seen:
-                continue
-            row = _score(exam, predictor)
-            writer.writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
-            done, failed = done + 1, failed + bool(row["error"])
-            if progress:
-                progress(done, failed)
+    _keep_model(out, Run.open(resolve_run(model)), earlier)
+    kept = [row for row in earlier if not row["error"] or row["exam"] not in exams]
+    write_whole(out, _header() + _lines(kept))  # without a last row that was cut off
+    seen = {row["exam"] for row in kept}
+    done, failed = len(kept), sum(bool(row["error"]) for row in kept)
+    for name, path in exams.items():
+        if name in seen:
+            continue
+        row = _score(name, path, predictor)
+        _append(out, row)
+        done, failed = done + 1, failed + bool(row["error"])
+        if progress:
+            progress(done, failed)
     return done, failed
 
 
-def _score(path: Path, predictor: Predictor) -> dict[str, str]:
-    row = dict.fromkeys(COLUMNS, "") | {"exam": path.name}
+def _score(name: str, path: Path, predictor: Predictor) -> dict[str, str]:
+    row = dict.fromkeys(COLUMNS, "") | {"exam": name}
     try:
         exam = open_exam([path])
         prediction = predict_exam(exam, predictor)
@@ -106,26 +82,67 @@ def _score(path: Path, predictor: Predictor) -> dict[str, str]:
     return row
 
 
+def _keep_model(out: Path, run: Run, earlier: Sequence[Mapping[str, str]]) -> None:
+    """Write beside the table which model it is of; rows of another one, or of nobody knows which, are not gone on with.
+
+    Probabilities of two models in one table would look like those of one.
+    """
+    note = out.with_name(out.name + MODEL_NOTE)
+    model = {"model": run.manifest["name"], "sha256": fingerprint(run)}
+    if any(not row["error"] for row in earlier):
+        try:
+            was = json.loads(note.read_text(encoding="utf-8"))
+            name, digest = was["model"], was["sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{note}, which tells by which model {out.name} was made, is missing or damaged: put it back beside "
+                "the table, or give --out another name"
+            ) from error
+        if digest != model["sha256"]:
+            raise InputError(
+                f"{out} was made by another model ({name}) than the one in use now ({model['model']}): give --model "
+                "that RUN as it was then, or --out another name"
+            )
+    write_whole(note, json.dumps(model, indent=2, ensure_ascii=False) + "\n")
+
+
 def _read_rows(out: Path) -> list[dict[str, str]]:
-    with out.open(newline="", encoding="utf-8") as file:
-        text = file.read()
-    whole = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(whole.splitlines(keepends=True))
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise InputError(f"{out} is no table of `score` (its header differs): give --out another name")
-    return [row for row in reader if None not in row and None not in row.values()]
-
-
-def _rewrite(out: Path, rows: list[dict[str, str]]) -> None:
-    partial = out.with_name(out.name + ".partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(partial, out)
+        text = out.read_bytes().decode("utf-8")
+        whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+        reader = csv.DictReader(whole)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise InputError(f"{out} is no table of `score` (its header differs): give --out another name")
+        return [row for row in reader if None not in row and None not in row.values()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{out} cannot be read as a table of `score` ({error}): give --out another name") from error
+
+
+def _header() -> bytes:
+    return (",".join(COLUMNS) + "\r\n").encode("utf-8")
+
+
+def _lines(rows: Sequence[Mapping[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, COLUMNS).writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def _append(out: Path, row: Mapping[str, str]) -> None:
+    """Add a row and see it on the disk; whatever stops that, also Ctrl-C, leaves none of it behind."""
+    try:
+        with out.open("ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                rest = memoryview(_lines([row]))
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(end)
+                raise
     except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; name a place you may write to") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}); every exam before is in it: free some space, then the same "
+            "command with --resume goes on"
+        ) from error

@@ -9,7 +9,7 @@ from mrnet_core.ensemble.logistic import (
     collapsed,
     fit_ensemble,
 )
-from mrnet_core.ensemble.predictor import Predictor, run_series
+from mrnet_core.ensemble.predictor import Predictor, fingerprint, run_series
 
 __all__ = [
     "OUT_OF_FOLD_SOURCE",
@@ -19,6 +19,7 @@ __all__ = [
     "Regression",
     "collapsed",
     "constant_networks",
+    "fingerprint",
     "fit_ensemble",
     "run_series",
 ]

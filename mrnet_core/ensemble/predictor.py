@@ -1,5 +1,6 @@
 """A trained RUN made ready to answer: nine networks, their landmarks and the regressions over the planes."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,14 @@ def weights_name(plane: Plane, task: Task) -> str:
 def landmarks_name(plane: Plane) -> str:
     """Where a plane's landmarks lie in a RUN."""
     return f"landmarks/{plane}.json"
+
+
+ANSWERING = (
+    *(weights_name(plane, task) for plane in Plane for task in Task),
+    *(landmarks_name(plane) for plane in Plane),
+    ENSEMBLE,
+)
+"""Files of a RUN that answer exams, beside the networks' cards."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +183,16 @@ def run_series(
     return answers
 
 
+def fingerprint(run: Run) -> str:
+    """SHA-256 over the files that answer exams: it stays the same when scores or grades are added to a RUN."""
+    files = run.manifest["files"]
+    named = [name for name in sorted(files) if name in ANSWERING]
+    return hashlib.sha256("".join(f"{files[name]} {name}\n" for name in named).encode()).hexdigest()
+
+
 def _check_whole(run: Run) -> None:
     """Every network, landmark and regression is there, or an error: the person's where the run was to have fewer."""
-    needed = (
-        *(weights_name(plane, task) for plane in Plane for task in Task),
-        *(landmarks_name(plane) for plane in Plane),
-        ENSEMBLE,
-    )
-    lacking = [name for name in needed if not run.has(name)]
+    lacking = [name for name in ANSWERING if not run.has(name)]
     if not lacking:
         return
     asked = run.folder / CONFIG

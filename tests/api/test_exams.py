@@ -9,7 +9,6 @@ import pytest
 from mrnet_core.api import exams
 from mrnet_core.api.exams import by_plane, demo_exam, load_predictor, open_exam, predict_exam
 from mrnet_core.api.heatmaps import save_heatmaps
-from mrnet_core.api.scoring import COLUMNS, find_exams, score_exams
 from mrnet_core.dicom import UploadedFile
 from mrnet_core.domain import ExamError, InputError, Plane, Side, Task
 from mrnet_core.phantom import exam_files, make_exam
@@ -139,45 +138,3 @@ def test_a_folder_of_heatmaps_that_cannot_be_made_is_refused(predictor, read_axi
     prediction = predict_exam(read_axial, predictor)
     with pytest.raises(InputError, match="heatmaps cannot be written"):
         save_heatmaps(read_axial, prediction, predictor, tmp_path / "file")
-
-
-def test_every_exam_below_a_folder_has_a_row_and_a_bad_one_stops_none(random_run, tmp_path):
-    root = tmp_path / "exams"
-    write_dicom(root / "a", builder.series("axial"))
-    write_dicom(root / "b", builder.series("axial", BodyPartExamined="BRAIN"))
-    (root / "c").mkdir()
-    (root / "c" / "x.dcm").write_bytes(b"not DICOM")
-    (root / "masks").mkdir()
-    (root / "masks" / "0001.npz").write_bytes(b"")
-    assert [exam.name for exam in find_exams(root)] == ["a", "b", "c"]
-    out = tmp_path / "scores.csv"
-    assert score_exams(find_exams(root), out, model=str(random_run)) == (3, 1)
-    lines = out.read_text(encoding="utf-8").splitlines()
-    assert lines[0].split(",") == list(COLUMNS)
-    assert "NOT A KNEE?" in lines[2]
-    assert "no MR image was found" in lines[3]
-
-
-def test_scoring_goes_on_after_the_rows_it_has_and_drops_one_cut_short(random_run, tmp_path):
-    root = tmp_path / "exams"
-    for name in ("a", "b"):
-        write_dicom(root / name, builder.series("axial"))
-    out = tmp_path / "scores.csv"
-    score_exams(find_exams(root), out, model=str(random_run))
-    whole = out.read_text(encoding="utf-8")
-    with pytest.raises(InputError, match="exists: give --resume"):
-        score_exams(find_exams(root), out, model=str(random_run))
-    out.write_text(whole[:-20], encoding="utf-8")
-    seen = []
-    score_exams(
-        find_exams(root), out, model=str(random_run), resume=True, progress=lambda done, failed: seen.append(done)
-    )
-    assert out.read_text(encoding="utf-8") == whole
-    assert seen == [2]
-
-
-def test_a_folder_without_exams_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no exam"):
-        find_exams(tmp_path)
-    with pytest.raises(InputError, match="is not a folder"):
-        find_exams(tmp_path / "none")
