@@ -30,6 +30,8 @@ PARTIAL = ".partial"
 """Ending of a file that is being written; never taken for a whole one."""
 CHECKPOINTS = "checkpoints"
 """Folder of a RUN that exists while it trains; in no manifest."""
+TENSORBOARD = "tensorboard"
+"""Folder of a RUN with its histories once more, for TensorBoard; in no manifest, for a model does not need it."""
 REBUILD = "copy the folder again from where it came, or make it again (`python -m mrnet_core train …`)"
 _MODEL_FIELDS = {"trained_on": str, "synthetic": bool}
 """What every model says of itself, beside its name."""
@@ -224,7 +226,8 @@ def write_manifest(run: Path, **fields: Any) -> Run:
     Parameters
     ----------
     run
-        The folder. Hidden files, files that end in ``.partial`` and what lies below ``checkpoints/`` are left out.
+        The folder. Hidden files, files that end in ``.partial`` and what lies below ``checkpoints/`` or
+        ``tensorboard/`` are left out.
     **fields
         ``name``, ``trained_on`` and ``synthetic`` are required; ``engine``, ``version``, ``commit``, ``created`` (ISO
         8601) and ``departures`` have defaults; more may be given. All must be JSON without NaN.
@@ -260,4 +263,5 @@ def write_manifest(run: Path, **fields: Any) -> Run:
 
 def _left_out(name: Path) -> bool:
     hidden = any(part.startswith(".") for part in name.parts)
-    return hidden or name.as_posix() == MANIFEST or name.suffix == PARTIAL or name.parts[0] == CHECKPOINTS
+    unlisted = name.parts[0] in (CHECKPOINTS, TENSORBOARD)
+    return hidden or name.as_posix() == MANIFEST or name.suffix == PARTIAL or unlisted

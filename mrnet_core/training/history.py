@@ -1,20 +1,25 @@
 """The history of a network: one JSON object an epoch, in ``RUN/history/<plane>_<task>_seed<k>.jsonl``.
 
-While the trunk trains before them, ``RUN/checkpoints/trunk.json`` tells how far it is.
+While the trunk trains before them, ``RUN/checkpoints/trunk.json`` tells how far it is. Where TensorBoard is installed,
+``RUN/tensorboard`` holds the same epochs for it.
 """
 
 import json
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mrnet_core.domain import ArtifactError, Plane, Task
-from mrnet_core.store import CHECKPOINTS, REBUILD, write_whole
+from mrnet_core.store import CHECKPOINTS, REBUILD, TENSORBOARD, write_whole
 
 FOLDER = "history"
 TRUNK = "trunk.json"
 COLLAPSED = 0.05
 """A logit that varies less than this over exams (standard deviation) says nothing: the network is constant."""
 _FIGURES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds", "exams_per_second")
+_CURVES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "exams_per_second")
+"""What TensorBoard draws."""
 
 
 def record(
@@ -37,9 +42,10 @@ def record(
 
 
 def write(run: Path, name: str, records: list[dict[str, Any]], chosen: int) -> None:
-    """Write the whole history so far; ``chosen`` is the epoch of lowest tuning loss."""
+    """Write the whole history so far, for TensorBoard too; ``chosen`` is the epoch of lowest tuning loss."""
     lines = [json.dumps(one | {"chosen": one["epoch"] == chosen}, allow_nan=False) for one in records]
     write_whole(run / FOLDER / f"{name}.jsonl", "\n".join(lines) + "\n")
+    write_tensorboard(run, name)
 
 
 def parse(text: str, source: str) -> list[dict[str, Any]]:
@@ -107,21 +113,50 @@ def read_trunk(run: Path) -> dict[str, float]:
     return now if now["step"] < now["steps"] else {}
 
 
-def write_tensorboard(run: Path) -> bool:
-    """Write the history for TensorBoard under ``RUN/checkpoints/tensorboard``; False where TensorBoard is absent."""
+def write_tensorboard(run: Path, name: str = "*") -> None:
+    """Write a network's history (or every network's) for TensorBoard, as ``RUN/tensorboard/<name>``.
+
+    Does nothing where TensorBoard is not installed. The whole history, a few hundred numbers, is written anew, and
+    TensorBoard is told to forget the epochs it has read. A file that cannot be written is a warning and ends no run.
+    """
+    writer_class = _summary_writer()
+    if writer_class is None:
+        return
+    for path in sorted((run / FOLDER).glob(f"{name}.jsonl")):
+        target = run / TENSORBOARD / path.stem
+        try:
+            records = parse(path.read_text(encoding="utf-8"), str(path))
+            before = list(target.glob("events.*"))
+            with writer_class(str(target), purge_step=records[0]["epoch"] if records else 0) as writer:
+                for one in records:
+                    for key in _CURVES:
+                        if one[key] is not None:
+                            writer.add_scalar(key, one[key], one["epoch"])
+            for old in before:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(
+                f"{target} cannot be written ({error.strerror}): TensorBoard will not show these epochs, and the "
+                f"training goes on; {path} has them",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+@cache
+def _summary_writer() -> type | None:
+    """TensorBoard's writer; None where it is not installed. Asked once a process: a failed import is not free."""
     try:
         # on demand: no part of the requirements, and slow to import
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return False
-    for path in sorted((run / FOLDER).glob("*.jsonl")):
-        target = run / "checkpoints" / "tensorboard" / path.stem
-        for old in target.glob("events.*"):
-            old.unlink()
-        with SummaryWriter(str(target)) as writer:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                one = json.loads(line)
-                for key in ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "exams_per_second"):
-                    if one[key] is not None:
-                        writer.add_scalar(key, one[key], one["epoch"])
-    return True
+    except ModuleNotFoundError:
+        return None
+    except (ImportError, AttributeError, TypeError) as error:  # installed beside a protobuf or numpy it is too old for
+        warnings.warn(
+            f"TensorBoard is installed and cannot be imported ({error}): this run writes no files for it; "
+            "`python -m pip install --upgrade tensorboard` may help",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return SummaryWriter
