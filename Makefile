@@ -19,8 +19,8 @@ test: $(VENV)/.dev ## run every test
 	@echo "Running every test"
 	@$(BIN)/python -m pytest $(ARGS)
 
-reproduce: $(VENV)/.app ## the whole study in OUT (build/study); DATA=… for own data, SIZE=tiny|small|paper
-	@$(BIN)/python -m mrnet_core reproduce --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(SIZE),--size $(SIZE))
+reproduce: $(VENV)/.app ## the study in OUT (build/study); DATA=… own data, 50 epochs; SIZE=tiny|small|paper; ARGS="--epochs 5"
+	@$(BIN)/python -m mrnet_core reproduce --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 lint: $(VENV)/.dev ## check style and the import law
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -q tests/test_architecture.py

@@ -3,41 +3,30 @@
 Every stage picks up what an earlier run finished, so the same command goes on after a stop.
 """
 
+import json
 import re
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from mrnet_core import paper
 from mrnet_core.api import evidence
-from mrnet_core.api.cohorts import CohortOrder, make_cohort
+from mrnet_core.api.cohorts import make_cohort
 from mrnet_core.api.localisation import GRADES, grade_run
-from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, train
-from mrnet_core.config import TrainConfig, TrunkConfig
-from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import InputError, InstallationError, Plane, Split, Task
-from mrnet_core.models import fold_first_convolution, initialise
-from mrnet_core.phantom import make_exam
+from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, read_config, train
+from mrnet_core.api.study_plan import LONG, Changes, StudyPlan, cohort_order, estimate, fit_size, plan_study
+from mrnet_core.config import CONFIG, TrainConfig
+from mrnet_core.domain import Cancelled, InputError, Plane, Task
 from mrnet_core.report.figure_spec import FigureSpec
 from mrnet_core.report.study import Section, curves_figure, study_html
 from mrnet_core.report.study_pdf import study_pdf
-from mrnet_core.store import DEMO_RUN, Run, write_whole
+from mrnet_core.store import MANIFEST, Run, write_whole
 from mrnet_core.training import history
-from mrnet_core.training.arithmetic import choose_device, resolve_precision
-from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.graphs import Recorder
-from mrnet_core.training.loop import train_epoch
-from mrnet_core.training.network import Network, make_optimiser, step
+from mrnet_core.training.arithmetic import choose_device
 
-SEED = 2018
-"""Of the phantom cohort."""
-SLICES = {"small": 10, "full": 24}
-"""Mean slices a series of a phantom cohort of each size."""
-NETWORKS = len(Plane) * len(Task)
+STUDY = "study.json"
+"""File of a study's folder that holds which data it is of, and its size."""
 REGRESSION_WARNING = re.compile(
     rf"The regression of (?P<task>{'|'.join(Task)}) over (?P<planes>[^(]+) "
     r"\((?P<source>[^)]+)\) has (?P<rest>a negative .+)"
@@ -52,207 +41,110 @@ VALIDATION_CAPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class StudySize:
-    """How large a study is: ``exams`` of the cohort (None: the paper's), slices a series, the training."""
-
-    exams: int | None
-    slices: str
-    config: TrainConfig
-    words: str
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """Training exams, and tuning with validation exams."""
-        if self.exams is None:
-            return 1130, 240
-        held_out = 2 * max(1, round(self.exams * 0.2))
-        return self.exams - held_out, held_out
-
-
-def _from_cells(steps: int, epochs: int, slices: int = 32) -> TrainConfig:
-    """A study from the trunk, its last layers fitted first."""
-    return TrainConfig(
-        initialisation="cells",
-        head_first=True,
-        epochs=epochs,
-        trunk=TrunkConfig(steps=steps, slices=slices, warm_up=min(100, steps // 4)),
-    )
-
-
-SIZES = {
-    "tiny": StudySize(60, "small", _from_cells(120, 1), "60 small synthetic exams: shows that every part works"),
-    "small": StudySize(400, "full", _from_cells(1500, 1), "400 synthetic exams"),
-    "paper": StudySize(
-        None,
-        "full",
-        _from_cells(4000, 50, slices=96),
-        "1,370 synthetic exams, 50 epochs, as in the paper",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Seconds that each stage will take on this machine, from one exam made and one step taken."""
-
-    cohort: float
-    trunk: float
-    networks: float
-    rest: float
-
-    @property
-    def total(self) -> float:
-        """All of them."""
-        return self.cohort + self.trunk + self.networks + self.rest
-
-    def words(self) -> str:
-        """One line."""
-        parts = {"cohort": self.cohort, "trunk": self.trunk, "networks": self.networks, "evaluation": self.rest}
-        detail = ", ".join(f"{name} {seconds / 60:.0f}" for name, seconds in parts.items())
-        return f"about {self.total / 60:.0f} minutes on this machine ({detail})"
-
-
-def fit_size(device: str | None) -> str:
-    """The size for a device: the paper's on a GPU, ``small`` on a CPU."""
-    return "paper" if choose_device(device).type == "cuda" else "small"
-
-
-def estimate(size: StudySize, device: str | None, data: Path | None) -> Estimate:
-    """Time one exam of the phantom and one training step, and multiply."""
-    where = choose_device(device)
-    gpu = where.type == "cuda"
-    exam = exam_seconds(size.slices, str(where)) if data is None else 0.0
-    workers = _order(size, Path("cohort"), str(where)).workers()
-    workers = workers / 2 if gpu else workers  # on a GPU they wait for each other
-    one = step_seconds(device)
-    fast = recorded_step_seconds(where) if gpu else one
-    training, held_out = size.counts
-    slices = SLICES[size.slices]
-    if data is not None:
-        folder = MRNetFolder.open(data)
-        training, held_out, slices = len(folder.exams[Split.TRAIN]), 240, 31
-    share = slices / 32
-    config = size.config
-    features = (training + 2 * held_out) * len(Plane) * share * fast * 0.4
-    wide = 1.0 if gpu else config.trunk.slices / 32  # a GPU waits for launches, not for arithmetic
-    return Estimate(
-        cohort=0.0 if data is not None else (training + held_out) * exam / workers,
-        trunk=config.trunk.steps * one * wide * 1.35 if config.initialisation == "cells" else 0.0,
-        networks=features + config.epochs * NETWORKS * share * fast * (training + 0.4 * held_out),
-        rest=60 + held_out / 2 * len(Plane) * share * one * 1.2,
-    )
-
-
-def exam_seconds(size: str, device: str) -> float:
-    """Seconds of making one synthetic exam in one process of one thread, the second of two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for number in range(2):
-            began = time.perf_counter()
-            make_exam(SEED, number, size=size, pathology="both", device=device)
-        return time.perf_counter() - began
-    finally:
-        torch.set_num_threads(threads)
-
-
-def recorded_step_seconds(device: torch.device, exams: int = 32, slices: int = 32) -> float:
-    """Seconds of one network's step where a GPU replays recorded steps of three networks."""
-    config = TrainConfig(precision=resolve_precision("auto", device))
-    starts = tuple(range(0, (exams + 1) * slices, slices))
-    pictures = torch.randint(0, 256, (exams * slices, 256, 256), dtype=torch.uint8, device=device)
-    names, labels = tuple(map(str, range(exams))), torch.zeros(exams, len(Task))
-    data = PlaneSet(Plane.SAGITTAL, Split.TRAIN, names, pictures, starts, tuple(Task), labels, "")
-    networks = [_probe(task, device, config) for task in Task]
-    recorder = Recorder(data, config)
-    recorder.prepare(networks)
-    for epoch in (1, 2):
-        began = time.perf_counter()
-        train_epoch(networks, data, epoch, config, lambda event: None, recorder)
-    return (time.perf_counter() - began) / (exams * len(networks))
-
-
-def _probe(task: Task, device: torch.device, config: TrainConfig) -> Network:
-    model = fold_first_convolution(initialise("random", 0)[0]).to(device, memory_format=torch.channels_last)
-    model.mean.fill_(60.0)
-    model.sd.fill_(50.0)
-    return Network(f"probe {task}", Plane.SAGITTAL, task, 0, "", model, make_optimiser(model, config), (1.0, 1.0))
-
-
-def step_seconds(device: str | None, slices: int = 32, repeats: int = 3) -> float:
-    """Seconds of one training step of one network on ``slices`` slices; the shortest of ``repeats`` after one more."""
-    where = choose_device(device)
-    config = TrainConfig(precision=resolve_precision("auto", where))
-    network = _probe(Task.ACL, where, config)
-    stack = torch.randint(0, 256, (slices, 256, 256), dtype=torch.uint8, device=where)
-    times = []
-    for _ in range(1 + repeats):
-        began = time.perf_counter()
-        float(step(network, [stack], [1.0], config, 1))
-        times.append(time.perf_counter() - began)
-    return min(times[1:])
-
-
 def reproduce(
     out: Path,
     *,
-    size: str,
+    size: str | None = None,
     data: Path | None = None,
+    changes: Changes | None = None,
     device: str | None = None,
     engine: Engine | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Run every stage that is not done, then write ``OUT/report.html`` and ``OUT/report.pdf``; returns the former.
 
+    Parameters
+    ----------
+    out
+        Folder of the study.
+    size
+        One of ``study_plan.SIZES``; None: that of the study in ``out``, else what fits (``study_plan.fit_size``).
+    data
+        MRNet-v1.0 folder or phantom cohort; None: a phantom cohort of ``size`` is made in ``out``.
+    changes
+        What of the training is not as the size has it.
+    say
+        Told what will run and how long it takes before anything is done, then each stage.
+
     Raises
     ------
     InputError
-        An unknown size, or a folder that holds something else.
+        An unknown size, data that breaks its format, or a folder that holds something else or another study.
+    Cancelled
+        Ctrl-C: what is finished is kept.
     """
-    if size not in SIZES:
-        raise InputError(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}")
-    plan, out = SIZES[size], Path(out)
-    run, cohort = out / "run", data or out / "cohort"
-    say(f"{plan.words if data is None else data}: {estimate(plan, device, data).words()}")
-    if data is None:
+    out = Path(out)
+    run, kept = out / "run", _kept(out)
+    size = size or kept.get("size") or fit_size(device, data)
+    begun = read_config(run) if (run / CONFIG).is_file() else None
+    plan = plan_study(size, data, changes or Changes(), begun)
+    _claim(out, kept, plan)
+    say(plan.words())
+    try:
+        say(_time_words(plan, device, going_on=bool(kept)))
+        return _stages(out, run, plan, device, engine or Engine(), say)
+    except (Cancelled, KeyboardInterrupt) as stop:
+        raise Cancelled(f"stopped; what is finished is kept: the same command goes on in {out}") from stop
+
+
+def _kept(out: Path) -> dict[str, str]:
+    """Which study ``out`` holds; empty where nothing of one was done in it yet."""
+    source = out / STUDY
+    if not any((out / name).is_dir() for name in ("cohort", "run")):
+        return {}
+    try:
+        found = json.loads(source.read_text(encoding="utf-8"))
+        return {key: str(found[key]) for key in ("data", "digest", "size")}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{source} does not say which study this is: remove it, or name another --out") from error
+
+
+def _claim(out: Path, kept: Mapping[str, str], plan: StudyPlan) -> None:
+    """Keep in ``out`` which study it is of; refuse another one."""
+    study = {**plan.data, "size": plan.size}
+    if kept and (kept["digest"], kept["size"]) != (study["digest"], study["size"]):  # a folder may change its name
+        before, now = (f"{one['data']} (size {one['size']})" for one in (kept, study))
+        other = f"not of {now}" if before != now else "and its exams, labels or series have changed since"
+        raise InputError(
+            f"{out} holds the study of {before}, {other}: go on with the same --data and --size, or name another --out"
+        )
+    if not kept:
+        write_whole(out / STUDY, json.dumps(study, indent=2) + "\n")
+
+
+def _time_words(plan: StudyPlan, device: str | None, going_on: bool) -> str:
+    needed = estimate(plan, device)
+    shorter = "; fewer --epochs or a smaller --size take less" if needed.total >= LONG else ""
+    less = "; what is finished already is not done again" if going_on else ""
+    return f"{needed.words()}{shorter}{less}"
+
+
+def _stages(
+    out: Path, run: Path, plan: StudyPlan, device: str | None, engine: Engine, say: Callable[[str], None]
+) -> Path:
+    cohort = out / "cohort" if plan.folder is None else plan.folder.root
+    if plan.folder is None:
         say("cohort")
-        make_cohort(_order(plan, cohort, str(choose_device(device))))
-    config = plan.config
-    if data is not None and not MRNetFolder.open(data).has_cells:
-        config = TrainConfig(epochs=config.epochs, initialisation=_start(say))  # no dense labels: as in the paper
+        make_cohort(cohort_order(plan.size, cohort, str(choose_device(device))))
     say("training")
-    train(cohort, run, config, device=device, resume=(run / "config.json").is_file(), engine=engine or Engine())
+    chosen = train(cohort, run, plan.config, device=device, resume=(run / CONFIG).is_file(), engine=engine)
+    _drop_old_grades(run, chosen)
     say("regressions and scores")
-    summary = ensemble(run, name=f"{out.resolve().name} ({size})")
-    if (cohort / "lesions.jsonl").is_file() and not (run / GRADES).is_file():
+    summary = ensemble(run, name=f"{out.resolve().name} ({plan.size})")
+    if plan.graded and not (run / GRADES).is_file():
         say("heatmap grades")
         grade_run(run, cohort)
     say("report")
     return write_report(out, run, summary)
 
 
-def _start(say: Callable[[str], None]) -> str:
-    """ImageNet's weights where they can be had, else the demo model's trunk, which has seen synthetic knees."""
-    try:
-        initialise("imagenet", 0)
-    except InstallationError as error:
-        say(f"{error}; this run starts from the demo model's trunk, which was trained on synthetic knees")
-        return str(DEMO_RUN / "weights" / "sagittal_abnormal.safetensors")
-    return "imagenet"
-
-
-def _order(plan: StudySize, cohort: Path, device: str) -> CohortOrder:
-    return CohortOrder(
-        out=cohort,
-        exams=plan.exams,
-        seed=SEED,
-        paper=plan.exams is None,
-        form="mrnet",
-        size=plan.slices,
-        device=device,
-        resume=cohort.is_dir() and any(cohort.iterdir()),
-    )
+def _drop_old_grades(run: Path, chosen: Mapping[tuple[Plane, Task], int]) -> None:
+    """Remove grades that belong to other networks than the chosen ones: a seed that was added can be the better one."""
+    seeds = {f"{plane}_{task}": seed for (plane, task), seed in chosen.items()}
+    if (run / MANIFEST).is_file() and Run.open(run).manifest["seeds"] != seeds:
+        (run / GRADES).unlink(missing_ok=True)
 
 
 def write_report(out: Path, run: Path, summary: EnsembleSummary) -> Path:
@@ -317,11 +209,25 @@ def _performance(run: Path, summary: EnsembleSummary) -> Section:
         frames = evidence.validation_frames(validation)
         tables += [(VALIDATION_CAPTIONS[name], frame) for name, frame in frames.items()]
         figures = [_picture(spec) for spec in evidence.validation_figures(validation)]
-    words = (
-        "Tuning exams chose the epochs and the penalty, so their figures are too good; validation exams chose nothing. "
-        "MRNet-v1.0 as handed out has no validation set: its public valid split is the paper's tuning set."
-    )
+    words = _chosen_words(read_config(run), validated=bool(figures))
     return Section("Performance", (words,), tuple(tables), tuple(figures))
+
+
+def _chosen_words(config: TrainConfig, validated: bool) -> str:
+    """Which exams chose something, and whose figures are too good for it."""
+    things = ["the epochs"] * (config.epochs > 0) + ["the last layers' penalty"] * config.head_first
+    things += ["the seeds"] * (len(config.seeds) > 1)
+    what = " and ".join((*([", ".join(things[:-1])] if things[1:] else []), things[-1]))
+    if config.tuning == "inner":
+        words = f"{config.inner_share:.0%} of the training exams chose {what}; the tuning exams chose nothing."
+    else:
+        words = f"The tuning exams chose {what}, so their figures are too good."
+    if validated:
+        return f"{words} The validation exams chose nothing."
+    return (
+        f"{words} There are no validation exams: MRNet-v1.0's public valid split is the paper's tuning set, and the "
+        "paper's validation set was never released."
+    )
 
 
 def _networks(run: Path, summary: EnsembleSummary, manifest: dict) -> Section:

@@ -29,15 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_protocol(parser: argparse.ArgumentParser) -> None:
-    """What changes the networks; shared with ``reproduce``."""
+    """What changes the networks."""
     group = parser.add_argument_group("protocol (default: the paper's)")
     group.add_argument("--config", type=Path, metavar="JSON", help="a configuration, as RUN/config.json holds it")
     group.add_argument("--planes", metavar="LIST", help="for example sagittal,axial")
     group.add_argument("--tasks", metavar="LIST", help="for example acl")
-    group.add_argument(
-        "--seeds", metavar="LIST", help="for example 1,2,3: each a training of its own; the best is kept"
-    )
-    group.add_argument("--epochs", type=int, help="passes through the training exams (paper: 50)")
+    add_shared(group)
     group.add_argument(
         "--trunk",
         "--init",
@@ -49,7 +46,6 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--learning-rate", type=float, metavar="R", help="Adam")
     group.add_argument("--schedule", choices=SCHEDULES)
     group.add_argument("--exams-per-step", type=int, metavar="N")
-    group.add_argument("--tuning", choices=TUNING_SETS, help="inner: a part of the training exams chooses the epoch")
     group.add_argument("--precision", choices=PRECISIONS)
     group.add_argument(
         "--head-first",
@@ -58,8 +54,17 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shared(group: argparse._ArgumentGroup) -> None:
+    """Seeds, epochs and which exams choose the epoch; ``reproduce`` offers the same."""
+    group.add_argument(
+        "--seeds", metavar="LIST", help="for example 1,2,3: each a training of its own; the best is kept"
+    )
+    group.add_argument("--epochs", type=int, metavar="N", help="passes through the training exams (paper: 50)")
+    group.add_argument("--tuning", choices=TUNING_SETS, help="inner: a part of the training exams chooses the epoch")
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Where the jobs run."""
+    """Where the jobs run; ``reproduce`` offers the same."""
     group = parser.add_argument_group("engine")
     group.add_argument("--engine", choices=("local", "ray"), default="local")
     group.add_argument("--address", help="of a Ray cluster (default: one on this machine)")
@@ -93,7 +98,7 @@ def protocol(args: argparse.Namespace) -> TrainConfig:
         config,
         planes=_words(args.planes, Plane, "--planes"),
         tasks=_words(args.tasks, Task, "--tasks"),
-        seeds=_numbers(args.seeds),
+        seeds=seed_numbers(args.seeds),
         epochs=args.epochs,
         initialisation=args.initialisation,
         head_first=head_first,
@@ -122,6 +127,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def seed_numbers(text: str | None) -> tuple[int, ...] | None:
+    """The numbers of ``--seeds``; None where it was not given.
+
+    Raises
+    ------
+    InputError
+        Something between the commas is no whole number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--seeds {text!r}: give whole numbers with commas between them") from error
+
+
 def _words(text: str | None, kind: type, flag: str) -> tuple | None:
     if text is None:
         return None
@@ -130,12 +151,3 @@ def _words(text: str | None, kind: type, flag: str) -> tuple | None:
     if unknown or not words:
         raise InputError(f"{flag} {text!r}: give words of {', '.join(kind)}, with commas between them")
     return tuple(kind(word) for word in words)
-
-
-def _numbers(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--seeds {text!r}: give whole numbers with commas between them") from error

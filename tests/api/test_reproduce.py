@@ -1,17 +1,16 @@
-"""The study's report from a finished run, and the estimate of its time from one exam and one step."""
+"""The study's report from a finished run."""
 
 import json
 import re
-from types import SimpleNamespace
 
 import lxml.html
 import pandas as pd
 import pytest
 
 from mrnet_core.api import reproduce
-from mrnet_core.api.cohorts import CohortOrder
 from mrnet_core.api.runs import EnsembleSummary
-from mrnet_core.domain import Plane, Split, Task
+from mrnet_core.config import TrainConfig
+from mrnet_core.domain import Plane, Task
 from mrnet_core.store import write_whole
 from tests.evidence_run import INPUTS
 from tests.training_runs import begin_run, finish_run, regression
@@ -134,29 +133,39 @@ def test_a_report_of_real_knees_without_readers_has_neither_the_mark_nor_the_sec
     assert "Reader study" not in text
 
 
-def test_the_estimate_of_a_tiny_study_is_what_one_exam_and_one_step_come_to_by_hand(monkeypatch):
-    """An exam in 2 s by 2 workers, a step on 32 slices in 0.5 s; 36 training and 12 + 12 other exams of 10 slices."""
-    monkeypatch.setattr(reproduce, "exam_seconds", lambda size, device: 2.0)
-    monkeypatch.setattr(reproduce, "step_seconds", lambda device: 0.5)
-    monkeypatch.setattr(CohortOrder, "workers", lambda order: 2)
-    found = reproduce.estimate(reproduce.SIZES["tiny"], "cpu", None)
-    assert found.cohort == pytest.approx(60.0)  # 60 exams · 2 s / 2
-    assert found.trunk == pytest.approx(81.0)  # 120 steps · 0.5 s · 1.35
-    # An exam's pass is 10/32 · 0.5 s = 0.15625 s. Features: 84 passes forward · 3 planes at 0.4 of it = 15.75 s.
-    # One epoch of 9 networks: 36 steps and 24 passes forward at 0.4, 45.6 · 0.15625 s · 9 = 64.125 s.
-    assert found.networks == pytest.approx(15.75 + 64.125)
-    assert found.rest == pytest.approx(66.75)  # 60 s, and 12 exams · 3 planes · 0.15625 s · 1.2
-    assert found.total == pytest.approx(287.625)
-    assert found.words() == "about 5 minutes on this machine (cohort 1, trunk 1, networks 1, evaluation 1)"
-
-
-def test_the_estimate_for_data_at_hand_makes_no_cohort(monkeypatch, tmp_path):
-    """100 training exams, taken for 31 slices a series, with MRNet's 240 others."""
-    folder = SimpleNamespace(exams={Split.TRAIN: tuple(range(100))})
-    monkeypatch.setattr(reproduce.MRNetFolder, "open", lambda data: folder)
-    monkeypatch.setattr(reproduce, "exam_seconds", lambda size, device: pytest.fail("no exam is to be made"))
-    monkeypatch.setattr(reproduce, "step_seconds", lambda device: 0.32)
-    found = reproduce.estimate(reproduce.SIZES["tiny"], "cpu", tmp_path)
-    assert found.cohort == 0
-    # A pass is 31/32 · 0.32 s = 0.31 s; 580 · 3 · 0.4 = 696 passes of features, 9 · (100 + 96) of one epoch.
-    assert found.networks == pytest.approx((696 + 1764) * 0.31)
+@pytest.mark.parametrize(
+    ("changes", "validated", "words"),
+    [
+        (
+            {},
+            True,
+            "The tuning exams chose the epochs, so their figures are too good. The validation exams chose nothing.",
+        ),
+        ({}, False, "The tuning exams chose the epochs, so their figures are too good. There are no validation exams:"),
+        (
+            {"tuning": "inner"},
+            False,
+            "15% of the training exams chose the epochs; the tuning exams chose nothing. There",
+        ),
+        (
+            {"head_first": True, "seeds": (1, 2)},
+            True,
+            "The tuning exams chose the epochs, the last layers' penalty and the seeds, so",
+        ),
+        (
+            {"head_first": True, "epochs": 0, "tuning": "inner"},
+            True,
+            "exams chose the last layers' penalty; the tuning",
+        ),
+    ],
+)
+def test_the_report_says_which_exams_chose_what_by_the_runs_own_configuration(tmp_path, changes, validated, words):
+    run = begin_run(tmp_path / "run")
+    write_whole(run / "config.json", TrainConfig(**changes).to_json())
+    finish_run(run, synthetic=False)
+    for path in () if validated else (run / "scores").glob("validation_*"):
+        path.unlink()
+    reproduce.write_report(tmp_path, run, EnsembleSummary(run, (regression(Task.ACL, "training"),), ()))
+    text = lxml.html.parse(str(tmp_path / "report.html")).getroot().text_content()
+    assert words in text
+    assert ("too good" in text) == (changes.get("tuning") != "inner")
