@@ -2,18 +2,24 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
+from mrnet_core.api.own_data import lay_out
 from mrnet_core.datasets.splits import (
     PAPER_POSITIVES,
     PAPER_SHARES,
     SplitRules,
+    moved_shares,
     read_exam_table,
     split_exams,
     split_table,
 )
-from mrnet_core.domain import InputError
+from mrnet_core.domain import InputError, Plane, Task
 from mrnet_core.store import write_whole
+
+WHERE_SERIES_LIE = f"<{'|'.join(Plane)}>/<exam>.npy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "table", type=Path, metavar="TABLE", help="CSV with exam, patient (where known) and 0/1 for each task"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="exam and split are written there")
-    parser.add_argument("--shares", default=":".join(f"{share * 100:g}" for share in PAPER_SHARES), metavar="A:B:C")
+    parser.add_argument("--shares", default=_ratio(PAPER_SHARES), metavar="A:B:C")
     parser.add_argument(
         "--at-least",
         type=int,
@@ -31,19 +37,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"positives of each task in the tuning and in the validation set (paper: {PAPER_POSITIVES})",
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--into", type=Path, metavar="DATA", help="also lay out a new folder DATA as `train --data` reads it"
+    )
+    parser.add_argument(
+        "--series",
+        type=Path,
+        metavar="DIR",
+        help=f"with --into: DIR/{WHERE_SERIES_LIE}, uint8 (s, 256, 256), linked or copied to their places",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Split, write, and show the counts."""
+    """Split, write, and show the counts and the next step."""
     try:
         shares = tuple(float(word) for word in args.shares.split(":"))
     except ValueError as error:
         raise InputError(f"--shares {args.shares!r}: give three numbers, for example 60:20:20") from error
+    if args.series and not args.into:
+        raise InputError("--series tells where series lie, and --into where to put them: give both")
+    rules = SplitRules(shares, args.at_least, args.seed)
     table = read_exam_table(args.table)
-    splits = split_exams(table, SplitRules(shares, args.at_least, args.seed))
+    splits = split_exams(table, rules)
+    planes = lay_out(args.into, splits, table, args.series) if args.into else tuple(Plane)
     rows = "".join(f"{exam},{split.value}\n" for exam, split in splits.items())
     write_whole(args.out, f"exam,split\n{rows}")
     print(split_table(splits, table).to_string())
+    print(f"Next: {_next_step(args, planes, [task for task in Task if task in table])}")
+    if moved := moved_shares(splits, table, rules):
+        print(f"note: {moved}", file=sys.stderr)
     if "patient" not in table:
         print("note: no column patient, so that no patient is in two sets cannot be ensured", file=sys.stderr)
     return 0
+
+
+def _next_step(args: argparse.Namespace, planes: Sequence[Plane], tasks: Sequence[Task]) -> str:
+    data = args.into or "DATA"
+    train = f"python -m mrnet_core train --data {data} --out RUN"
+    train += _chosen("--planes", planes, Plane) + _chosen("--tasks", tasks, Task)
+    if args.series:
+        return train
+    if args.into:
+        return f"put the series, uint8 (s, 256, 256), at {data}/<train|valid|test>/{WHERE_SERIES_LIE}; then {train}"
+    return (
+        f"the same with --into {data} --series DIR lays out the folder to train on, from series at "
+        f"DIR/{WHERE_SERIES_LIE}, uint8 (s, 256, 256); then {train}"
+    )
+
+
+def _chosen(option: str, members: Sequence[StrEnum], kind: type[StrEnum]) -> str:
+    """The option where not all are at hand."""
+    return "" if len(members) == len(kind) else f" {option} {','.join(members)}"
+
+
+def _ratio(shares: Sequence[float]) -> str:
+    return ":".join(f"{share * 100:g}" for share in shares)

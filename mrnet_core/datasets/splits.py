@@ -15,6 +15,8 @@ PAPER_POSITIVES = 50
 """Positives of each label in the tuning and in the validation set (Bien et al. 2018, Methods, "Dataset")."""
 PAPER_SHARES = (0.6, 0.2, 0.2)
 """Training, tuning, validation (Bien et al. 2018, Methods, "External validation")."""
+NEAR_SHARE = 0.02
+"""A set within so much of its share has kept it: whole exams and whole patients allow no more in small tables."""
 INNER_SEED = 20181127
 """The inner split is one and the same for every plane, task and seed of a run."""
 
@@ -49,6 +51,8 @@ def read_exam_table(path) -> pd.DataFrame:
     tasks = [task.value for task in Task if task.value in table]
     if "exam" not in table or not tasks:
         raise DatasetError(f"{path} needs the column exam and at least one of {', '.join(Task)}; it has {list(table)}")
+    for row in table.index[table["exam"].isna()]:
+        raise DatasetError(f"{path} row {row + 2} names no exam; give every row an id of its own")
     for name in tasks:
         wrong = table.index[~table[name].isin(["0", "1", "0.0", "1.0"])]
         if len(wrong):
@@ -105,6 +109,27 @@ def split_table(splits: pd.Series, table: pd.DataFrame) -> pd.DataFrame:
     """Exams and positives of each label in each split."""
     labels = table.set_index("exam")[[task.value for task in Task if task.value in table]]
     return labels.assign(exams=1).groupby(splits.reindex(labels.index).map(str)).sum().reindex(list(map(str, Split)))
+
+
+def moved_shares(splits: pd.Series, table: pd.DataFrame, rules: SplitRules) -> str:
+    """How far the sets are from the shares asked for, and what would keep them, in words; "" where they are near."""
+    asked = np.array(rules.shares) / sum(rules.shares)
+    made = np.array([(splits == split).mean() for split in Split])
+    if np.abs(made - asked).max() <= NEAR_SHARE:
+        return ""
+    words = f"the shares moved from {_percent(asked)} to {_percent(made)} (training:tuning:validation)"
+    positives = table[[task.value for task in Task if task.value in table]].sum()
+    kept = int(asked[1:].min() * positives.min())
+    if kept >= rules.at_least:
+        return f"{words}, because patients stay whole and every set has both labels"
+    return (
+        f"{words}: {rules.at_least} of the {positives.min()} positives of {positives.idxmin()} come with negatives as "
+        f"in the whole table; {f'--at-least {kept} keeps the shares' if kept else 'the shares are too small for one'}"
+    )
+
+
+def _percent(shares: NDArray) -> str:
+    return ":".join(f"{100 * share:.0f}" for share in shares)
 
 
 def inner_split(
@@ -182,17 +207,17 @@ def _reason(counts: NDArray, tasks: Sequence[str], rules: SplitRules) -> str:
     n, train = rules.at_least, FEWEST_OF_A_LABEL[Split.TRAIN]
     positives, negatives = np.split(counts.sum(axis=0), 2)
     needed = _least(counts, n).sum(axis=0)
-    for column, task in enumerate(tasks):
-        if positives[column] < needed[column]:
-            return (
-                f"{positives[column]} exams are positive for {task}: {n} in the tuning and {n} in the validation set "
-                f"and {train} to train on need {needed[column]}"
-            )
-        if negatives[column] < needed[len(tasks) + column]:
-            return (
-                f"{negatives[column]} exams are negative for {task}: each set needs both labels, so that {train} to "
-                f"train on and 1 in the tuning and 1 in the validation set need {needed[len(tasks) + column]}"
-            )
+    rarest, commonest = int(positives.argmin()), int(negatives.argmin())
+    if positives[rarest] < needed[0]:
+        return (
+            f"{positives[rarest]} exams are positive for {tasks[rarest]}: {n} in the tuning and {n} in the validation "
+            f"set and {train} to train on need {needed[0]}"
+        )
+    if negatives[commonest] < needed[-1]:
+        return (
+            f"{negatives[commonest]} exams are negative for {tasks[commonest]}: each set needs both labels, so that "
+            f"{train} to train on and 1 in the tuning and 1 in the validation set need {needed[-1]}"
+        )
     return (
         f"patients with several exams (up to {int((counts[:, 0] + counts[:, len(tasks)]).max())}) stay in one set, and "
         f"no division was found with {n} positives of each label in the tuning and in the validation set and both "

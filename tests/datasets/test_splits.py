@@ -155,6 +155,9 @@ def test_a_table_with_a_label_that_is_none_is_refused_by_row(tmp_path):
     path.write_text("exam,acl\nE1,1\nE2,maybe\n")
     with pytest.raises(DatasetError, match="row 3: acl is 'maybe'"):
         read_exam_table(path)
+    path.write_text("exam,acl\nE1,1\n,0\n")
+    with pytest.raises(DatasetError, match="row 3 names no exam"):
+        read_exam_table(path)
     path.write_text("name,acl\nE1,1\n")
     with pytest.raises(DatasetError, match="needs the column exam"):
         read_exam_table(path)
