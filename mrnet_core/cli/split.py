@@ -20,6 +20,7 @@ from mrnet_core.domain import InputError, Plane, Task
 from mrnet_core.store import write_whole
 
 WHERE_SERIES_LIE = f"<{'|'.join(Plane)}>/<exam>.npy"
+WHAT_SERIES_ARE = "standardised uint8 (s, 256, 256)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "table", type=Path, metavar="TABLE", help="CSV with exam, patient (where known) and 0/1 for each task"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="exam and split are written there")
-    parser.add_argument("--shares", default=_ratio(PAPER_SHARES), metavar="A:B:C")
+    paper = ":".join(f"{share * 100:g}" for share in PAPER_SHARES)
+    parser.add_argument(
+        "--shares",
+        default=paper,
+        metavar="A:B:C",
+        help=f"exams to train on, in the tuning and in the validation set (paper: {paper})",
+    )
     parser.add_argument(
         "--at-least",
         type=int,
@@ -44,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--series",
         type=Path,
         metavar="DIR",
-        help=f"with --into: DIR/{WHERE_SERIES_LIE}, uint8 (s, 256, 256), linked or copied to their places",
+        help=f"with --into: DIR/{WHERE_SERIES_LIE}, {WHAT_SERIES_ARE}, linked or copied to their places",
     )
 
 
@@ -78,17 +85,13 @@ def _next_step(args: argparse.Namespace, planes: Sequence[Plane], tasks: Sequenc
     if args.series:
         return train
     if args.into:
-        return f"put the series, uint8 (s, 256, 256), at {data}/<train|valid|test>/{WHERE_SERIES_LIE}; then {train}"
+        return f"put the series, {WHAT_SERIES_ARE}, at {data}/<train|valid|test>/{WHERE_SERIES_LIE}; then {train}"
     return (
         f"the same with --into {data} --series DIR lays out the folder to train on, from series at "
-        f"DIR/{WHERE_SERIES_LIE}, uint8 (s, 256, 256); then {train}"
+        f"DIR/{WHERE_SERIES_LIE}, {WHAT_SERIES_ARE}; then {train}"
     )
 
 
 def _chosen(option: str, members: Sequence[StrEnum], kind: type[StrEnum]) -> str:
     """The option where not all are at hand."""
     return "" if len(members) == len(kind) else f" {option} {','.join(members)}"
-
-
-def _ratio(shares: Sequence[float]) -> str:
-    return ":".join(f"{share * 100:g}" for share in shares)
