@@ -232,10 +232,12 @@ def tuning_words(config: TrainConfig | None) -> str:
     who = "The tuning exams (the data's valid split, the paper's tuning set)"
     if config is None:
         return f"{who} choose the epochs unless a run says otherwise: their figures may be too good."
+    things = ["the epochs"] * (config.epochs > 0) + ["the last layers' penalty"] * config.head_first
+    things += ["the seeds"] * (len(config.seeds) > 1)
+    what = " and ".join((*([", ".join(things[:-1])] if things[1:] else []), things[-1]))
     if config.tuning == "inner":
-        return f"{who} did not choose the epochs: a part of the training exams did."
-    chose = "the epochs and the last layers' penalty" if config.head_first else "the epochs"
-    return f"{who} chose {chose}: their figures are too good."
+        return f"{who} chose nothing: {config.inner_share:.0%} of the training exams chose {what}."
+    return f"{who} chose {what}: their figures are too good."
 
 
 def _known(cls: type, values: dict) -> None:

@@ -16,7 +16,7 @@ from mrnet_core.api.cohorts import make_cohort
 from mrnet_core.api.localisation import GRADES, grade_run
 from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, read_config, train
 from mrnet_core.api.study_plan import LONG, Changes, StudyPlan, cohort_order, estimate, fit_size, plan_study
-from mrnet_core.config import CONFIG, TrainConfig
+from mrnet_core.config import CONFIG, TrainConfig, tuning_words
 from mrnet_core.domain import Cancelled, InputError, Plane, Task
 from mrnet_core.report.figure_spec import FigureSpec
 from mrnet_core.report.study import Section, curves_figure, study_html
@@ -215,18 +215,11 @@ def _performance(run: Path, summary: EnsembleSummary) -> Section:
 
 def _chosen_words(config: TrainConfig, validated: bool) -> str:
     """Which exams chose something, and whose figures are too good for it."""
-    things = ["the epochs"] * (config.epochs > 0) + ["the last layers' penalty"] * config.head_first
-    things += ["the seeds"] * (len(config.seeds) > 1)
-    what = " and ".join((*([", ".join(things[:-1])] if things[1:] else []), things[-1]))
-    if config.tuning == "inner":
-        words = f"{config.inner_share:.0%} of the training exams chose {what}; the tuning exams chose nothing."
-    else:
-        words = f"The tuning exams chose {what}, so their figures are too good."
     if validated:
-        return f"{words} The validation exams chose nothing."
+        return f"{tuning_words(config)} The validation exams chose nothing."
     return (
-        f"{words} There are no validation exams: MRNet-v1.0's public valid split is the paper's tuning set, and the "
-        "paper's validation set was never released."
+        f"{tuning_words(config)} There are no validation exams: MRNet-v1.0 has none, and the paper's own were never "
+        "released."
     )
 
 

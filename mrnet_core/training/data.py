@@ -100,12 +100,12 @@ def training_sets(
     """The training exams and the exams that choose the epoch.
 
     ``inner_share``: None takes the folder's ``valid``; a share takes that part of the training exams, so that no
-    figure on ``valid`` was selected on. The split is stratified by label and the same in every plane.
+    figure on ``valid`` was selected on. The split is stratified by label, the same in every plane and for any tasks.
     """
     training = load_set(folder, Split.TRAIN, plane, device)
     if inner_share is None:
         return training, load_set(folder, Split.TUNING, plane, device)
-    chosen = inner_split(folder.label_matrix(Split.TRAIN), inner_share)
+    chosen = inner_split(folder.label_matrix(Split.TRAIN), inner_share, strata=folder.strata(Split.TRAIN))
     return (
         training.part([index for index in range(len(training)) if not chosen[index]]),
         training.part([index for index in range(len(training)) if chosen[index]]),

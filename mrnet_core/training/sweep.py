@@ -22,7 +22,6 @@ from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Task
 from mrnet_core.models import card_path, load_network
 from mrnet_core.store import write_whole
-from mrnet_core.training import history
 from mrnet_core.training.loop import Event, Job, Report, Setting, run_job
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, weights_path
@@ -175,7 +174,6 @@ def finish(setting: Setting) -> dict[tuple[Plane, Task], int]:
             write_whole(target, source.read_bytes())
             write_whole(card_path(target), card_path(source).read_bytes())
             chosen[plane, task] = seed
-    history.write_tensorboard(setting.run)
     return chosen
 
 

@@ -15,7 +15,15 @@ from mrnet_core.domain import Plane, Task
     [
         (TrainConfig(), "chose the epochs: their figures are too good"),
         (TrainConfig(head_first=True), "chose the epochs and the last layers' penalty: their figures are too good"),
-        (TrainConfig(tuning="inner"), "did not choose the epochs: a part of the training exams did"),
+        (
+            TrainConfig(head_first=True, seeds=(1, 2)),
+            "chose the epochs, the last layers' penalty and the seeds: their figures are too good",
+        ),
+        (TrainConfig(tuning="inner"), "chose nothing: 15% of the training exams chose the epochs"),
+        (
+            TrainConfig(tuning="inner", head_first=True, epochs=0),
+            "chose nothing: 15% of the training exams chose the last layers' penalty",
+        ),
         (None, "their figures may be too good"),
     ],
 )

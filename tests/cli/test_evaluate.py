@@ -320,7 +320,7 @@ def test_labels_of_a_synthetic_cohort_make_evidence_synthetic_by_their_place_and
     ("tuning", "words"),
     [
         ("valid", "the paper's tuning set) chose the epochs: their figures are too good."),
-        ("inner", "the paper's tuning set) did not choose the epochs: a part of the training exams did."),
+        ("inner", "the paper's tuning set) chose nothing: 15% of the training exams chose the epochs."),
         ("", "their figures may be too good."),
     ],
 )

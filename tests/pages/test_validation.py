@@ -86,7 +86,10 @@ def test_a_model_without_scores_is_an_error_that_names_the_file(tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("tuning", "said"),
-    [("valid", "chose the epochs: their figures are too good"), ("inner", "did not choose the epochs")],
+    [
+        ("valid", "chose the epochs: their figures are too good"),
+        ("inner", "chose nothing: 15% of the training exams chose"),
+    ],
 )
 def test_a_model_with_scores_of_tuning_exams_alone_shows_them_and_says_what_they_chose(
     study, tmp_path, monkeypatch, tuning, said
