@@ -168,24 +168,6 @@ def test_an_ensemble_of_a_run_that_is_not_finished_says_how_to_finish_it(tmp_pat
     assert "sagittal_abnormal.safetensors is missing: finish the run with `train" in capsys.readouterr().err
 
 
-def test_split_writes_a_split_for_every_exam_and_shows_the_counts(tmp_path, capsys):
-    generator = np.random.default_rng(1)
-    rows = ["exam,patient,abnormal,acl"]
-    for index in range(200):
-        acl = int(generator.random() < 0.3)
-        rows.append(f"E{index},P{index // 2},{max(acl, int(generator.random() < 0.5))},{acl}")
-    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
-    words = ["split", str(tmp_path / "table.csv"), "--out", str(tmp_path / "splits.csv"), "--at-least", "8"]
-    assert main(words) == 0
-    lines = (tmp_path / "splits.csv").read_text().splitlines()
-    assert lines[0] == "exam,split"
-    assert len(lines) == 201
-    assert {line.split(",")[1] for line in lines[1:]} == {"train", "tuning", "validation"}
-    assert "tuning" in capsys.readouterr().out
-    assert main([*words[:-1], "60"]) == 2
-    assert "lower the number with at-least" in capsys.readouterr().err
-
-
 def test_the_configuration_on_disk_names_no_place_of_this_machine(tmp_path):
     values = json.loads(TrainConfig().to_json())
     assert not [key for key, value in values.items() if isinstance(value, str) and "/" in value]
