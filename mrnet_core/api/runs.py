@@ -24,7 +24,7 @@ from mrnet_core.training import history
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import NO_PATIENTS, Outcome, commit, read_outcome
-from mrnet_core.training.prepare import held, prepare_run, prepare_trunk
+from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
 from mrnet_core.training.state import load_state
@@ -67,6 +67,8 @@ def train(
         with held(run):
             jobs = plan_jobs(setting.config)
             display = Display([name for job in jobs for name in job.names], setting.config.epochs)
+            for words in data_warnings(run):
+                display.say(f"warning: {words}")
             prepare_trunk(setting, folder, display.say)
             if engine.kind == "ray":
                 # on demand: Ray is no requirement of the app
@@ -121,7 +123,7 @@ def ensemble(
         write_whole(run / "ensemble.json", chosen.to_json())
     write_scores(run, outcomes, chosen, config)
     aucs = tuple(_aucs(outcomes, fitted, config))
-    warnings = _warnings(cards, fitted)
+    warnings = (*_warnings(cards, fitted), *data_warnings(run))
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
     _cohort_extras(run, outcomes, chosen, config)
     first, trunk = next(iter(cards.values())), trunk_record(run)

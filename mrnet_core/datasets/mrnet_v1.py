@@ -36,6 +36,18 @@ FEWEST_OF_A_LABEL = {Split.TRAIN: 2, Split.TUNING: 1}
 
 
 @dataclass(frozen=True)
+class DataCheck:
+    """What a look at every series found.
+
+    ``digests``: for each split and plane 16 hexadecimal digits of the SHA-256 of its exams' ids, lengths and pixels, in
+    the order of the ids; labels do not count. ``twins``: a sentence for each plane of which two splits share series.
+    """
+
+    digests: Mapping[tuple[Split, Plane], str]
+    twins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MRNetFolder:
     """A checked folder.
 
@@ -124,20 +136,13 @@ class MRNetFolder:
             raise DatasetError(f"{path} holds {fault}; a standardised series uses the range 0 to 255")
         return pixels
 
-    def check(self) -> dict[tuple[Split, Plane], str]:
+    def check(self) -> "DataCheck":
         """Read every series of every split once, before hours are spent on them.
-
-        Returns
-        -------
-        dict
-            For each split and plane 16 hexadecimal digits of the SHA-256 of its exams' ids, lengths and pixels, in the
-            order of the ids; labels do not count.
 
         Raises
         ------
         DatasetError
-            Series that cannot be read or are empty of contrast, or the same pixels in two splits; up to five of each
-            problem are named for each split and plane.
+            Series that cannot be read or are empty of contrast; up to five are named for each split and plane.
         """
         places = [(split, plane, exam) for plane in self.planes for split in self.splits for exam in self.exams[split]]
         with ThreadPoolExecutor() as pool:  # reading, the range and the hash all run beside each other in threads
@@ -152,10 +157,10 @@ class MRNetFolder:
             f"{where} must hold series with grey values from 0 to 255; not so: {_some(exams)}"
             for where, exams in faulty.items()
         ]
-        problems += _same_pixels(places, looks)
         if problems:
             raise DatasetError(f"{self.root}: " + "; ".join(problems))
-        return {place: digest.hexdigest()[:16] for place, digest in digests.items()}
+        short = {place: digest.hexdigest()[:16] for place, digest in digests.items()}
+        return DataCheck(short, tuple(_same_pixels(places, looks)))
 
     def label_matrix(self, split: Split) -> NDArray[np.int8]:
         """Labels ``(exams, tasks)`` of a split, in the order of ``tasks``."""
@@ -346,17 +351,16 @@ def _in_two_splits(exams: Mapping[Split, tuple[str, ...]]) -> list[str]:
 
 
 def _same_pixels(places: Sequence[tuple[Split, Plane, str]], looks: Sequence[_Look]) -> list[str]:
-    """Series of one plane that two splits hold, under whatever ids."""
+    """Series of one plane that two splits hold, under whatever ids, in a sentence for each plane."""
     firsts: dict[tuple[Plane, str], tuple[Split, str]] = {}
     same: dict[Plane, list[str]] = defaultdict(list)
     for (split, plane, exam), look in zip(places, looks, strict=True):
-        if look.fault:
-            continue
         first_split, first = firsts.setdefault((plane, look.pixels), (split, exam))
         if first_split is not split:
             same[plane].append(f"{first_split.folder}/{plane}/{first} and {split.folder}/{plane}/{exam}")
     return [
-        f"two splits hold the very same {plane} pixels: {_some(pairs)}; keep each exam in one split only"
+        f"Two splits hold the very same {plane} series: {_some(pairs)}. What is trained on one of such a pair knows the "
+        "other: figures on these exams are too good."
         for plane, pairs in same.items()
     ]
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mrnet_core.domain import Plane, Task
+from mrnet_core.domain import COLLAPSED_LOGIT_SD, Plane, Task
 from mrnet_core.evaluation.provenance import Provenance
 from mrnet_core.paper import MOST_BENEFICIAL
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
 from mrnet_core.report.tables import number, task_name
-from mrnet_core.training.history import COLLAPSED
 
 FEW_EPOCHS = 4
 """Up to this last epoch every epoch has a tick of its own: a plain axis would show halves."""
@@ -59,8 +58,9 @@ CURVES = {
         "Spread of the answers by epoch",
         "SD of the logit",
         "logit_sd",
-        f"Standard deviation over the tuning exams. Below {COLLAPSED} (dotted) a network gives every exam one answer.",
-        guide=(COLLAPSED, "Constant below this"),
+        f"Standard deviation over the tuning exams. Below {COLLAPSED_LOGIT_SD} (dotted) a network gives every exam one "
+        "answer.",
+        guide=(COLLAPSED_LOGIT_SD, "Constant below this"),
     ),
 }
 

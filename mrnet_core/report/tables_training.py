@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mrnet_core.domain import Plane, Task
+from mrnet_core.domain import COLLAPSED_LOGIT_SD, Plane, Task
 from mrnet_core.evaluation.validation import Validation
 from mrnet_core.report.tables import interval, number, task_name
-from mrnet_core.training.history import COLLAPSED
 
 KEY = ["plane", "task", "seed"]
 
@@ -59,14 +58,14 @@ def networks_frame(summary: pd.DataFrame, kept: dict[str, int]) -> pd.DataFrame:
 
 def is_constant(spread: float | None) -> bool:
     """True where the spread of a network's logit says that it gives every exam the same answer."""
-    return spread is not None and not pd.isna(spread) and spread < COLLAPSED
+    return spread is not None and not pd.isna(spread) and spread < COLLAPSED_LOGIT_SD
 
 
 def constant_words(summary: pd.DataFrame) -> list[str]:
     """One sentence for each network that is constant at its chosen epoch."""
     return [
         f"The network {row['plane']} {row['task']}, seed {row['seed']}, is constant: over the tuning exams its logit "
-        f"varies by {number(row['logit_sd'])} (SD), below {COLLAPSED}. It says nothing."
+        f"varies by {number(row['logit_sd'])} (SD), below {COLLAPSED_LOGIT_SD}. It says nothing."
         for row in summary.to_dict("records")
         if is_constant(row["logit_sd"])
     ]

@@ -15,8 +15,6 @@ from mrnet_core.store import CHECKPOINTS, REBUILD, TENSORBOARD, write_whole
 
 FOLDER = "history"
 TRUNK = "trunk.json"
-COLLAPSED = 0.05
-"""A logit that varies less than this over exams (standard deviation) says nothing: the network is constant."""
 _FIGURES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds", "exams_per_second")
 _CURVES = ("train_loss", "tuning_loss", "tuning_auc", "logit_sd", "exams_per_second")
 """What TensorBoard draws."""

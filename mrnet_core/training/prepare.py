@@ -1,6 +1,6 @@
 """A run before its first step: the data checked, the folder begun or found to be of the same run, where it starts from.
 
-A RUN remembers digests of the data it was begun on (``checkpoints/digests.json``), so that it goes on with no other.
+A RUN remembers digests of the data it was begun on (``checkpoints/data.json``), so that it goes on with no other.
 """
 
 import json
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,7 +27,7 @@ from mrnet_core.training.outcome import finished
 from mrnet_core.training.state import load_state
 from mrnet_core.training.trunk import train_trunk
 
-DIGESTS = f"{CHECKPOINTS}/digests.json"
+DATA_SEEN = f"{CHECKPOINTS}/data.json"
 LANDMARK_EXAMS = 200
 """Training exams whose standardised series set the landmarks where the data folder brings none."""
 
@@ -58,11 +59,11 @@ def prepare_run(
         raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
     folder = MRNetFolder.open(data, config.planes, config.tasks)
     start = _new_start(config, run, folder, begun)
-    digests = _same_data(folder, run)
+    known = _same_data(folder, run)
     if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
         config = replace(config, initialisation=Path(config.initialisation).name)
     write_whole(run / CONFIG, config.to_json())
-    write_whole(run / DIGESTS, json.dumps(digests, indent=2) + "\n")
+    write_whole(run / DATA_SEEN, json.dumps(known, indent=2) + "\n")
     if start is not None:
         write_whole(start_path(run, config), start.read_bytes())
     _keep_landmarks(folder, run)
@@ -158,27 +159,39 @@ def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:
     return replace(kept, **together, side_by_side=asked.side_by_side, initialisation=asked.initialisation)
 
 
-def _same_data(folder: MRNetFolder, run: Path) -> dict[str, str]:
-    """Digests of everything the run has seen of its data and sees now: exams and pixels by plane, labels by task."""
-    found = {f"{split} {plane} series": digest for (split, plane), digest in folder.check().items()}
+def _same_data(folder: MRNetFolder, run: Path) -> dict[str, Any]:
+    """What the run has seen of its data and sees now: digests of series by plane and of labels by task, and twins."""
+    check = folder.check()
+    found = {f"{split} {plane} series": digest for (split, plane), digest in check.digests.items()}
     for split in folder.splits:
         for task, column in zip(folder.tasks, folder.label_matrix(split).T, strict=True):
             words = f"{folder.exams[split]} {column.tolist()}"
             found[f"{split} {task} labels"] = sha256(words.encode()).hexdigest()[:16]
-    path = run / DIGESTS
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return found
-    except (OSError, ValueError) as error:
-        raise InstallationError(f"{path} cannot be read ({error}): give another --out") from error
-    differing = [name for name, digest in found.items() if kept.get(name, digest) != digest]
+    kept = _seen(run)
+    before = kept["digests"]
+    differing = [name for name, digest in found.items() if before.get(name, digest) != digest]
     if differing:
         raise InputError(
             f"{run} was begun on other data: {', '.join(differing[:4])}{' and more' * (len(differing) > 4)} of "
             f"{folder.root} have changed since; go on with the same data, or give another --out"
         )
-    return kept | found
+    return {"digests": before | found, "twins": list(dict.fromkeys((*kept["twins"], *check.twins)))}
+
+
+def _seen(run: Path) -> dict[str, Any]:
+    path = run / DATA_SEEN
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {"digests": dict(kept["digests"]), "twins": list(kept["twins"])}
+    except FileNotFoundError:
+        return {"digests": {}, "twins": []}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InstallationError(f"{path} cannot be read ({error!r}): give another --out") from error
+
+
+def data_warnings(run: Path) -> tuple[str, ...]:
+    """What must be said of a run's data beside its figures: series that two of its splits share."""
+    return tuple(_seen(run)["twins"])
 
 
 def _complete(config: TrainConfig, run: Path) -> bool:

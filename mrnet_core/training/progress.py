@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from mrnet_core.training.history import COLLAPSED
+from mrnet_core.domain import COLLAPSED_LOGIT_SD
 from mrnet_core.training.loop import Event
 
 
@@ -60,7 +60,7 @@ class Display:
         if record is None:
             return f"{name:<26} {event.words if event and event.words else 'begins' if event else 'waits'}"
         auc = "undefined" if record["tuning_auc"] is None else f"{record['tuning_auc']:.3f}"
-        collapsed = "  COLLAPSED to a constant" if record["logit_sd"] < COLLAPSED else ""
+        collapsed = "  COLLAPSED to a constant" if record["logit_sd"] < COLLAPSED_LOGIT_SD else ""
         doing = f"  {event.words}" if event and event.words else ""
         return (
             f"{name:<26} epoch {record['epoch']:>2} of {self._epochs}  train loss {record['train_loss']:.3f}  "

@@ -86,7 +86,7 @@ def test_a_laid_out_folder_is_one_that_train_opens_with_the_splits_of_the_table(
     options = "--planes sagittal,axial --tasks abnormal,acl"
     assert out.splitlines()[-1] == f"Next: python -m mrnet_core train --data {data} --out RUN {options}"
     folder = MRNetFolder.open(data, PLANES, (Task.ABNORMAL, Task.ACL))
-    assert len(folder.check()) == 6
+    assert len(folder.check().digests) == 6
     kept = pd.read_csv(tmp_path / "splits.csv").set_index("exam")["split"]
     labels = pd.read_csv(table).set_index("exam")
     for place in Split:
@@ -105,7 +105,7 @@ def test_where_links_cannot_be_made_series_are_copied(capsys, table, series, tmp
     data = tmp_path / "data"
     words = (table, "--out", tmp_path / "splits.csv", "--at-least", 4, "--into", data, "--series", series)
     assert split(capsys, *words)[0] == 0
-    assert len(MRNetFolder.open(data, PLANES, (Task.ABNORMAL, Task.ACL)).check()) == 6
+    assert len(MRNetFolder.open(data, PLANES, (Task.ABNORMAL, Task.ACL)).check().digests) == 6
 
 
 def test_without_series_the_folder_waits_for_them_and_the_next_step_says_where(capsys, table, tmp_path):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def test_a_series_without_contrast_is_named_before_a_run_is_begun(data, tmp_path
     with pytest.raises(DatasetError, match=r"valid/axial .* 0012"):
         prepare_run(data, tmp_path / "run", QUICK, "cpu", resume=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_series_that_two_splits_share_is_said_while_it_trains_and_beside_the_models_figures(data, tmp_path, capsys):
+    shutil.copy(data / "train" / "axial" / "0002.npy", data / "valid" / "axial" / "0009.npy")
+    run = run_of(data, tmp_path / "run")
+    said = "Two splits hold the very same axial series: train/axial/0002 and valid/axial/0009."
+    assert f"warning: {said}" in capsys.readouterr().err
+    assert any(words.startswith(said) for words in ensemble(run).warnings)
+    assert any(words.startswith(said) for words in json.loads((run / "manifest.json").read_text())["warnings"])
 
 
 def test_a_task_and_a_plane_that_are_added_are_trained_and_what_was_there_stays(data, tmp_path):
