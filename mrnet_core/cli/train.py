@@ -40,7 +40,7 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
         "--init",
         dest="initialisation",
         metavar="|".join((*INITIALISATIONS, "FILE")),
-        help="where the networks start from; FILE: AlexNet weights, or a network of this project",
+        help="where the networks start from; FILE: AlexNet weights, or a network or trunk of this project",
     )
     group.add_argument("--trunk-steps", type=int, metavar="N", help="steps of the trunk (with --trunk cells)")
     group.add_argument("--learning-rate", type=float, metavar="R", help="Adam")

@@ -24,8 +24,9 @@ def initialise(source: str | Path, seed: int) -> tuple[MRNet, str]:
     ----------
     source
         ``"imagenet"``: AlexNet's weights through torchvision (needs the network once; torchvision caches them).
-        ``"random"``: He et al. A path: a ``.safetensors`` of this project, or a PyTorch file of AlexNet's weights with
-        torchvision's names; only the convolutional part is taken.
+        ``"random"``: He et al. A path: a ``.safetensors`` of this project, the trunk of a run
+        (``RUN/checkpoints/trunk.pt``), or a PyTorch file of AlexNet's weights with torchvision's names; only the
+        convolutional part is taken.
     seed
         Of the last layer, and of everything where ``source`` is ``"random"``.
 
@@ -99,6 +100,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(state, dict):
         raise InputError(f"initial weights {path}: a file of weights by name is needed; got {type(state).__name__}")
+    trunk = state.get("parts")
+    if isinstance(trunk, dict) and isinstance(trunk.get("features"), dict):
+        return {f"features.{name}": value for name, value in trunk["features"].items()}
     return state
 
 

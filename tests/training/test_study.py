@@ -19,7 +19,7 @@ from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor
-from mrnet_core.models import load_network
+from mrnet_core.models import initialise, load_network
 from mrnet_core.training import loop, ray_engine
 from mrnet_core.training.graphs import GPU_TOLERANCE
 from mrnet_core.training.outcome import read_outcome
@@ -122,6 +122,16 @@ def test_the_manifest_lists_departures_coefficients_of_both_stackings_and_no_che
     assert len(summary.coefficients) == 2 * 3 * 4  # two stackings, three tasks, three pairs and one triple
     text = (run / "config.json").read_text() + json.dumps(manifest)
     assert str(run) not in text
+
+
+def test_the_trunk_of_one_run_is_a_start_for_networks_of_another(study):
+    path = study[0] / "checkpoints" / "trunk.pt"
+    model, words = initialise(path, 1)
+    assert words.startswith("file trunk.pt (SHA-256 ")
+    kept = torch.load(path, weights_only=True)["parts"]["features"]
+    assert torch.allclose(model.features[0].weight.sum(dim=1, keepdim=True), kept["0.weight"], atol=1e-6)
+    for name in set(kept) - {"0.weight"}:
+        assert torch.equal(model.features.state_dict()[name], kept[name]), name
 
 
 def test_two_runs_with_one_seed_end_with_equal_weights_and_another_seed_with_others(undisturbed, few_exams, tmp_path):
