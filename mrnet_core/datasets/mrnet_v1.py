@@ -359,7 +359,7 @@ def _same_pixels(places: Sequence[tuple[Split, Plane, str]], looks: Sequence[_Lo
         if first_split is not split:
             same[plane].append(f"{first_split.folder}/{plane}/{first} and {split.folder}/{plane}/{exam}")
     return [
-        f"Two splits hold the very same {plane} series: {_some(pairs)}. What is trained on one of such a pair knows the "
+        f"Two splits hold the very same {plane} series: {_some(pairs)}. What is trained on one of a pair knows the "
         "other: figures on these exams are too good."
         for plane, pairs in same.items()
     ]
