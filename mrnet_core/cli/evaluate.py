@@ -22,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for child in (readers, validation):
         child.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     readers.add_argument(
-        "--reads", type=Path, required=True, metavar="CSV", help="reader, role, exam, task, assisted, read"
+        "--reads",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="reader, role, exam, task, assisted, read; optional group, period (1 or 2), order, and confidence: 0 the "
+        "finding is surely absent, 100 surely present, whatever the read",
     )
     readers.add_argument(
         "--reference", type=Path, required=True, metavar="CSV", help="exam, task, majority or rater1 …"

@@ -4,7 +4,7 @@ Axes of a study, stated once: reader ``R``, task ``T``, condition (0 unassisted,
 missing read. Positive is 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,11 @@ LABEL_COLUMNS = ("exam", "task", "label")
 PERIODS = {"1": 1.0, "2": 2.0, "1.0": 1.0, "2.0": 2.0}
 TASKS = {task.value: task.value for task in Task}
 TASK_WORDS = f"one of {', '.join(Task)}"
+EVERYONE = "all"
+"""What the tables call all readers together; no role may be called so."""
+CONFIDENCE_SAYS = "confidence runs from 0 (the finding is surely absent) to 100 (surely present), whatever the answer"
+FEW_AGAINST, MOST_AGAINST = 0.1, 0.5
+"""Shares of reads that go against their confidence, from which on it is said and refused."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,11 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
     table.words("exam")
     task = table.coded("task", TASKS, TASK_WORDS)
     assisted = table.coded("assisted", BINARY, "0 (unassisted) or 1 (assisted)").astype(int)
-    table.unique(("reader", "exam", "task", "assisted"))
+    replace(table, cells=table.cells.assign(assisted=assisted)).unique(("reader", "exam", "task", "assisted"))
+    for column in ("reader", "role"):
+        _one_spelling(table, column)
+    for line in table.cells.index[table.words("role").str.casefold() == EVERYONE]:
+        raise table.fail(line, f"role {EVERYONE!r} is what the tables call all readers together; use another word")
     answered = set(task)
     unread = [word for word in tasks if word.value not in answered]
     keep = [i for i, word in enumerate(tasks) if word.value in answered]
@@ -141,7 +150,11 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
         return array
 
     given = table.cells.columns
+    read = table.coded("read", BINARY, "0, 1 or empty (a missing read)", missing=True)
+    confidence = table.numbers("confidence", 0, 100, missing=True) if "confidence" in given else None
     probabilities, notes = _read_model(model, exams, tasks, truth)
+    if confidence is not None:
+        notes = (*_against_confidence(table.name, read.astype(float), confidence), *notes)
     if unread:
         notes = (f"Nobody read {', '.join(unread)}: left out.", *notes)
     return ReaderStudy(
@@ -150,15 +163,41 @@ def read_study(reads: Source, reference: Source, model: Source | None = None) ->
         groups=_one_each(table, "group", readers) if "group" in given else ("",) * len(readers),
         exams=exams,
         tasks=tasks,
-        reads=spread(table.coded("read", BINARY, "0, 1 or empty (a missing read)", missing=True)),
+        reads=spread(read),
         truth=truth,
-        confidence=spread(table.numbers("confidence", 0, 100, missing=True)) if "confidence" in given else None,
+        confidence=None if confidence is None else spread(confidence),
         period=spread(table.coded("period", PERIODS, "1 or 2", missing=True)) if "period" in given else None,
         order=spread(table.numbers("order", 0, 1e9, missing=True)) if "order" in given else None,
         raters=raters,
         model=probabilities,
         notes=notes,
     )
+
+
+def _one_spelling(table: Table, column: str) -> None:
+    """No two words of a column differ by upper and lower case alone: they would count as two."""
+    first: dict[str, str] = {}
+    for line, word in table.words(column).items():
+        known = first.setdefault(word.casefold(), word)
+        if known != word:
+            raise table.fail(line, f"{column} {word!r} is written {known!r} elsewhere; write it one way everywhere")
+
+
+def _against_confidence(name: str, read: pd.Series, confidence: pd.Series) -> tuple[str, ...]:
+    """A note where many reads go against their confidence, which is that the finding is there.
+
+    Raises
+    ------
+    DatasetError
+        Most do: the column must mean something else, such as the confidence in one's own answer.
+    """
+    both = read.notna() & confidence.notna() & (confidence != 50)
+    against = ((confidence > 50) != (read == 1)) & both
+    share = against.sum() / max(1, both.sum())
+    words = f"of {both.sum()} reads {against.sum()} go against their confidence: {CONFIDENCE_SAYS}"
+    if share > MOST_AGAINST:
+        raise DatasetError(f"{name}: {words}; turn the column round, or leave it out")
+    return (f"Of {words[3:]}.",) if share > FEW_AGAINST else ()
 
 
 def read_roles(reads: Source) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
 """Readers and exams both taken as samples: the MRMC analysis of a study, set beside the paper's t-test.
 
-Obuchowski-Rockette needs every read; where one is missing, Gallas' U-statistics answer in its place.
+Obuchowski-Rockette needs every read of the exams that a metric counts; where one is missing, Gallas' U-statistics
+answer in its place.
 """
 
 import numpy as np
 import pandas as pd
 
 from mrnet_core.datasets.reads import ReaderStudy
+from mrnet_core.domain import Metric
+from mrnet_core.evaluation.counts import exams_of
 from mrnet_core.stats import ReaderStudy as Design
-from mrnet_core.stats import StatisticsError, gallas, obuchowski_rockette
+from mrnet_core.stats import StatisticsError, auc, gallas, obuchowski_rockette, paired_t
 
 CONDITIONS = ("assisted", "unassisted")
 """Differences are the first minus the second."""
@@ -21,6 +24,7 @@ SUMMARY_COLUMNS = (
 jackknife covariance; ``u_``: Gallas' U-statistics, the same question, missing reads allowed."""
 READ_METRICS = ("sensitivity", "specificity", "accuracy")
 U_STATISTICS = "U-statistics"
+INCOMPLETE = "reads are missing, so the U-statistics answer; Obuchowski-Rockette needs every read"
 
 
 def multireader(
@@ -57,13 +61,15 @@ def _design(study: ReaderStudy, task: int, readers: np.ndarray, metric: str) -> 
     """The study of one task as stats takes it; a reader with no read in a condition is left out."""
     values = study.confidence if metric == "auc" else study.reads
     known = np.isfinite(study.truth[task])
+    truth = study.truth[task][known].astype(int)
+    counted = np.ones(truth.size, bool) if metric == "auc" else exams_of(Metric(metric), truth)
     scores = values[readers, task][:, ::-1][:, :, known].transpose(1, 0, 2)  # (assisted first, readers, exams)
-    took_part = np.isfinite(scores).any(axis=2).all(axis=0)
+    took_part = np.isfinite(scores[..., counted]).any(axis=2).all(axis=0)
+    scores = np.where(counted, scores, 0.0)  # an exam that the metric does not count cannot be missing either
     left_out = [study.readers[i] for i in readers[~took_part]]
     note = f"without {', '.join(left_out)}, who did not read in both conditions" if left_out else ""
     if not took_part.any():
         return None, "no reader read in both conditions"
-    truth = study.truth[task][known].astype(int)
     if len(np.unique(truth)) < 2:
         return None, "the exams are all positive or all negative"
     names = tuple(study.readers[i] for i in readers[took_part])
@@ -77,7 +83,7 @@ def _analyse(design: Design, metric: str, level: float) -> tuple[list[tuple], di
     unbiased = gallas(design, metric, level=level)
     change = unbiased.differences[0]
     row |= {"u_difference": change.estimate, "u_lower": change.lower, "u_upper": change.upper, "u_p": change.p_value}
-    row |= {"difference": change.estimate}
+    row |= {"difference": change.estimate} | _paired_t(design, metric, level)
     try:
         for covariance in ("jackknife", "delong") if metric == "auc" else ("jackknife",):
             answer = obuchowski_rockette(design, metric, covariance=covariance, level=level)
@@ -89,19 +95,35 @@ def _analyse(design: Design, metric: str, level: float) -> tuple[list[tuple], di
             ]
             if covariance == "jackknife":
                 row |= _contrasts(answer)
-    except StatisticsError:
+    except StatisticsError as error:
         records += _u_records(unbiased)
-        row["note"] = "reads are missing, so the U-statistics answer; Obuchowski-Rockette needs every read"
+        row["note"] = f"no Obuchowski-Rockette answer: {error}" if design.is_complete else INCOMPLETE
+        row["note"] = "; ".join(filter(None, (row["note"], change.note)))
     return records, row
 
 
+def _paired_t(design: Design, metric: str, level: float) -> dict[str, float]:
+    """The paper's test: paired t over the readers' own figures, each from the reads that are there."""
+    after, before = ([_figure(design.truth, row, metric) for row in treatment] for treatment in design.scores)
+    both = np.isfinite(after) & np.isfinite(before)
+    if not both.any():
+        return {}
+    found = paired_t(np.array(before)[both], np.array(after)[both], level=level)
+    return {"t_lower": found.lower, "t_upper": found.upper, "t_p": found.p_two_sided}
+
+
+def _figure(truth: np.ndarray, scores: np.ndarray, metric: str) -> float:
+    """One reader's figure in one condition, NaN where nothing determines it."""
+    read = np.isfinite(scores) & (True if metric == "auc" else exams_of(Metric(metric), truth))
+    if metric != "auc":
+        return float((scores[read] == truth[read]).mean()) if read.any() else np.nan
+    return auc(truth[read], scores[read]).estimate if len(np.unique(truth[read])) == 2 else np.nan
+
+
 def _contrasts(answer) -> dict:
-    random, fixed = answer.random.differences[0], answer.fixed_cases.differences[0]
+    random = answer.random.differences[0]
     return {
         "difference": random.estimate,
-        "t_lower": fixed.lower,
-        "t_upper": fixed.upper,
-        "t_p": fixed.p_two_sided,
         "or_lower": random.lower,
         "or_upper": random.upper,
         "or_p": random.p_two_sided,

@@ -206,20 +206,19 @@ def _absent(study: ReaderStudy, counts: pd.DataFrame) -> dict[str, str]:
 
 
 def _missing_notes(study: ReaderStudy, counts: pd.DataFrame, options: Options) -> tuple[str, ...]:
-    """What the study lacks, counted."""
+    """What the study lacks, counted: single reads, and readers who read nothing of a task in a condition."""
     # A condition that nobody read is no missing read: `absent` speaks of it.
     read = np.isfinite(study.reads).any(axis=(0, 3), keepdims=True)
     due = np.isfinite(study.truth)[None, :, None] & read & np.ones_like(study.reads, dtype=bool)
-    missing = int((due & np.isnan(study.reads)).sum())
-    if not missing:
-        return ()
+    took_part = np.isfinite(study.reads).any(axis=3, keepdims=True)
+    missing = int((due & np.isnan(study.reads) & took_part).sum())
     rule = "leave their denominators" if options.missing == "available" else "count as wrong"
     silent = counts[(counts["metric"] == Metric.ACCURACY.value) & (counts["n"] == 0)]
     silent = silent[silent["assisted"].isin(np.flatnonzero(read.any(axis=(0, 1, 3))))]
     names = sorted(
         {f"{row.reader} ({row.task}, {'assisted' if row.assisted else 'unassisted'})" for row in silent.itertuples()}
     )
-    notes = [f"{missing} of {int(due.sum())} reads are missing; they {rule}."]
+    notes = [f"{missing} of {int((due & took_part).sum())} reads are missing; they {rule}."] if missing else []
     if names:
         notes.append(f"No read at all, so left out there: {', '.join(names)}.")
     return tuple(notes)

@@ -54,7 +54,7 @@ def averages(counts: pd.DataFrame, main_role: str, level: float = 0.95) -> pd.Da
                     read = n > 0
                     micro = micro_average(x, n, level=level)
                     macro = macro_average(x[read], n[read], level=level) if read.any() else None
-                    expected = int(cell["n_reads_expected"].sum())
+                    expected = int(cell["n_reads_expected"].to_numpy()[read].sum())  # of readers who took part
                     rows.append(
                         {
                             "readers": role or "all",

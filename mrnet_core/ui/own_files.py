@@ -17,7 +17,11 @@ ASKED = {
         "scores2": ("Scores of a second model (optional)", "exam, task, probability"),
     },
     "readers": {
-        "reads": ("Reads", "reader, role, exam, task, assisted, read; optional group, period, order, confidence"),
+        "reads": (
+            "Reads",
+            "reader, role, exam, task, assisted, read; optional group, period, order, confidence (0: the finding is "
+            "surely absent, 100: surely present)",
+        ),
         "reference": ("Reference standard", "exam, task, and majority or rater1 to raterN, or both"),
         "model": ("Model (optional)", "exam, task, probability"),
     },

@@ -72,6 +72,40 @@ def test_a_bad_row_of_reads_is_named(change, message):
         study(GOOD.replace(*change, 1))
 
 
+def test_a_read_that_stands_twice_is_found_however_its_condition_is_written():
+    with pytest.raises(DatasetError, match=r"line 6 .*assisted 1.* stands already in line 4"):
+        study(GOOD + "A,radiologist,E1,acl,1.0,0\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("B,Radiologist,E1,acl,1,0\n", r"line 6 .*role 'Radiologist' is written 'radiologist' elsewhere"),
+        ("a,radiologist,E1,acl,1,0\n", r"line 6 .*reader 'a' is written 'A' elsewhere"),
+        ("B,All,E1,acl,1,0\n", r"line 6 .*role 'all' is what the tables call all readers together"),
+    ],
+)
+def test_words_that_would_be_taken_for_others_are_refused(row, message):
+    with pytest.raises(DatasetError, match=message):
+        study(GOOD + row)
+
+
+def test_confidence_is_that_the_finding_is_there_and_a_column_that_means_something_else_is_refused():
+    def rows(confidences):
+        lines = GOOD.splitlines()
+        given = [f"{line},{confidence}" for line, confidence in zip(lines[1:], confidences, strict=True)]
+        return "\n".join([f"{lines[0]},confidence", *given])
+
+    assert study(rows((90, 10, 80, 20))).notes == ()
+    assert study(rows((50, 50, "", 20))).notes == ()
+    assert study(rows((90, 90, 80, 20))).notes == (
+        "Of 4 reads 1 go against their confidence: confidence runs from 0 (the finding is surely absent) to 100 "
+        "(surely present), whatever the answer.",
+    )
+    with pytest.raises(DatasetError, match=r"reads.csv: of 4 reads 3 go against .*; turn the column round"):
+        study(rows((10, 90, 20, 20)))
+
+
 def test_confidence_period_and_order_are_checked_too():
     optional = GOOD.replace("read\n", "read,confidence,period,order\n")
     lines = optional.splitlines()

@@ -162,15 +162,62 @@ def test_a_missing_read_can_count_as_wrong(study):
     assert change.loc["accuracy"].tolist() == [1, 0]
 
 
-def test_missing_reads_are_answered_by_u_statistics(acl):
+def test_a_missing_read_is_answered_by_u_statistics_where_its_exam_counts_and_the_t_test_is_table_3s(acl):
     reads = acl.reads.copy()
-    reads[0, :, 0, 3] = np.nan
+    reads[0, :, 0, int(np.flatnonzero(acl.truth[0] == 1)[0])] = np.nan
     evidence = evaluate_readers(replace(acl, reads=reads), QUICK)
-    assert set(evidence.mrmc["cov_method"]) == {"U-statistics"}
-    summary = evidence.mrmc_summary.query("metric == 'sensitivity' and readers == 'experts_9'")
-    assert summary["or_p"].isna().all()
-    assert summary["u_p"].notna().all()
-    assert summary["note"].str.contains("missing").all()
+    summary = evidence.mrmc_summary.query("readers == 'experts_9'").set_index("metric")
+    third = evidence.table3.set_index("metric")
+    for metric, counts_it in (("sensitivity", True), ("accuracy", True), ("specificity", False)):
+        row = summary.loc[metric]
+        assert np.isnan(row["or_p"]) == counts_it, metric
+        assert row["note"].startswith("reads are missing") == counts_it
+        assert np.isfinite(row["u_p"])
+        assert row["t_p"] == pytest.approx(third.loc[metric, "p_two_tailed"], rel=1e-10)
+        assert row["t_lower"] == pytest.approx(third.loc[metric, "lower"], rel=1e-10)
+        methods = set(evidence.mrmc.query("readers == 'experts_9' and metric == @metric")["cov_method"])
+        assert methods == ({"U-statistics"} if counts_it else {"jackknife", "none"})
+
+
+def test_a_study_with_one_positive_exam_says_that_two_are_needed_and_not_that_reads_are_missing(study):
+    truth = study.truth.copy()
+    at = study.tasks.index(Task.ACL)
+    truth[at, np.flatnonzero(truth[at] == 1)[1:]] = 0
+    evidence = evaluate_readers(replace(study, truth=truth), QUICK)
+    summary = evidence.mrmc_summary.query("task == 'acl' and readers == 'experts_9'").set_index("metric")["note"]
+    for metric in ("auc", "sensitivity"):
+        assert "needs at least two" in summary[metric]
+        assert "missing" not in summary[metric]
+    assert summary["specificity"] == ""
+
+
+def test_the_t_test_on_areas_takes_each_readers_own_area_from_the_reads_that_are_there(study):
+    gaps = study.confidence.copy()
+    gaps[0, study.tasks.index(Task.ACL), 1, :5] = np.nan
+    whole, some = (
+        evaluate_readers(one, QUICK).mrmc_summary.query("task == 'acl' and metric == 'auc'").iloc[0]
+        for one in (study, replace(study, confidence=gaps))
+    )
+    assert np.isnan(some["or_p"])
+    assert some["t_p"] == pytest.approx(whole["t_p"], rel=0.5)
+    assert some["t_p"] != whole["t_p"]
+
+
+@pytest.mark.parametrize("rule", ["available", "wrong"])
+def test_a_reader_who_read_nothing_of_a_task_is_no_missing_read_and_counts_in_no_expectation(study, rule):
+    acl, reads = study.tasks.index(Task.ACL), study.reads.copy()
+    reads[0, acl, 1] = np.nan
+    options = replace(QUICK, missing=rule)
+    evidence = evaluate_readers(replace(study, reads=reads), options)
+    assert not any("reads are missing" in note for note in evidence.notes)
+    assert "No read at all, so left out there: R1 (acl, assisted)." in evidence.notes
+    means = evidence.averages.query("task == 'acl' and assisted == 1 and readers == 'all' and metric == 'accuracy'")
+    assert means["n_reads_expected"].item() == 8 * 120
+    assert means["micro_missing_as_wrong"].item() == pytest.approx(means["micro"].item(), abs=1e-12)
+    reads[1, acl, 1, 0] = np.nan
+    notes = evaluate_readers(replace(study, reads=reads), options).notes
+    words = "leave their denominators" if rule == "available" else "count as wrong"
+    assert f"1 of {9 * 3 * 2 * 120 - 120} reads are missing; they {words}." in notes
 
 
 def test_without_a_second_role_there_is_no_s4_and_the_family_is_smaller(acl):
