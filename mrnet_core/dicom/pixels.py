@@ -45,19 +45,20 @@ def modality_values(stored: NDArray, frames: Sequence[Frame]) -> NDArray:
     for picture, frame in zip(values, frames, strict=True):
         if frame.header.photometric_interpretation == "MONOCHROME1":
             np.subtract(_stored_sum(frame.header), picture, out=picture)
-    slopes = {(frame.rescale_slope, frame.rescale_intercept) for frame in frames}
-    if all(slope == int(slope) and intercept == int(intercept) for slope, intercept in slopes):
-        slope = np.array([int(f.rescale_slope) for f in frames], np.int64)[:, None, None]
-        intercept = np.array([int(f.rescale_intercept) for f in frames], np.int64)[:, None, None]
-        if slopes != {(1.0, 0.0)}:
-            values = values * slope + intercept
-        low, high = int(values.min()), int(values.max())
+    return _rescaled(values, frames)
+
+
+def _rescaled(stored: NDArray[np.int32], frames: Sequence[Frame]) -> NDArray:
+    """Each picture by its own slope and intercept; int16 or uint16 where all is whole and fits, else float32."""
+    slope = np.array([frame.rescale_slope for frame in frames])[:, None, None]
+    intercept = np.array([frame.rescale_intercept for frame in frames])[:, None, None]
+    rescaled = stored * slope + intercept  # float64: whole numbers below 2**53 stay exact
+    if np.all(slope == np.rint(slope)) and np.all(intercept == np.rint(intercept)):
+        low, high = rescaled.min(), rescaled.max()
         for kind in (np.int16, np.uint16):
             if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-                return values.astype(kind)
-    slope = np.array([f.rescale_slope for f in frames])[:, None, None]
-    intercept = np.array([f.rescale_intercept for f in frames])[:, None, None]
-    return (values if slopes == {(1.0, 0.0)} else values * slope + intercept).astype(np.float32)
+                return rescaled.astype(kind)
+    return rescaled.astype(np.float32)
 
 
 def display_window(values: NDArray, frames: Sequence[Frame]) -> Window:

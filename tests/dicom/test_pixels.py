@@ -65,6 +65,32 @@ def test_a_whole_rescale_stays_whole_and_another_becomes_float(read):
     assert np.allclose(other.pixels, EXPECTED * 0.5 + 1)
 
 
+@pytest.mark.parametrize(
+    ("slope", "intercept", "kind"),
+    [(40, 0, np.float32), (1, 40000, np.uint16), (1, 70000, np.float32), (-40, -3, np.float32), (16, 15, np.uint16)],
+)
+def test_a_whole_rescale_is_applied_once_whatever_type_holds_it(read, slope, intercept, kind):
+    pixels = read_axial(read, RescaleSlope=str(slope), RescaleIntercept=str(intercept)).pixels
+    assert pixels.dtype == kind
+    assert np.array_equal(pixels, EXPECTED * slope + intercept)
+
+
+def test_whole_slopes_that_differ_are_applied_once_to_each_slice(read):
+    def own(one, k):
+        one.RescaleSlope, one.RescaleIntercept = str(1 + 5 * k), str(-7 * k)
+
+    k = np.arange(builder.SLICES)[:, None, None]
+    assert np.array_equal(read_axial(read, own).pixels, EXPECTED * (1 + 5 * k) - 7 * k)
+
+
+def test_16_bits_rescaled_beyond_16_bits_become_float(read):
+    def full(one, k):
+        one.BitsStored, one.HighBit, one.RescaleSlope, one.RescaleIntercept = 16, 15, "3", "-7"
+        one.PixelData = (stored(k) * 16).astype("<u2").tobytes()
+
+    assert np.array_equal(read_axial(read, full).pixels, EXPECTED * 16 * 3.0 - 7)
+
+
 def test_a_rescale_of_its_own_in_each_slice_is_applied_slice_by_slice(read):
     def own(one, k):
         one.RescaleSlope, one.RescaleIntercept = str(1 + k / 4), str(k)
