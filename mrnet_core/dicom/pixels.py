@@ -62,7 +62,10 @@ def _rescaled(stored: NDArray[np.int32], frames: Sequence[Frame]) -> NDArray:
 
 
 def display_window(values: NDArray, frames: Sequence[Frame]) -> Window:
-    """The file's own window (median over its images), else one from the pixels' percentiles."""
+    """The file's own window (median over its images), else one from the pixels' percentiles.
+
+    A window that shows no difference between any two pixels of the series is not believed.
+    """
     centres, widths = [], []
     for frame in frames:
         if frame.window_center is None or frame.window_width is None or frame.window_width < 1:
@@ -73,7 +76,10 @@ def display_window(values: NDArray, frames: Sequence[Frame]) -> Window:
         centres.append(centre)
         widths.append(frame.window_width)
     if centres:
-        return Window(float(np.median(centres)), float(np.median(widths)))
+        window = Window(float(np.median(centres)), float(np.median(widths)))
+        darkest, brightest = window.center - window.width / 2, window.center + window.width / 2
+        if darkest < values.max() and values.min() < brightest:
+            return window
     low, high = np.percentile(values[:: max(1, len(values) // 8)], WINDOW_PERCENTILES)
     return Window(float(low + high) / 2, max(float(high - low), 1.0))
 

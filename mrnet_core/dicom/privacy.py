@@ -28,6 +28,19 @@ LOSSY_SYNTAXES = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 """JPEG that always loses detail; .81 and .91 may or may not, and LossyImageCompression says which."""
 TEXT_LENGTH = 64
 """Longest LO value (PS3.5 6.2)."""
+ANY = (-math.inf, math.inf)
+SPACING_MM = (0.01, 20.0)
+"""Between pixels; a knee's are 0.2 to 1 mm apart. Like the bounds below: a number outside counts as absent."""
+POSITION_MM = (-1e5, 1e5)
+SLICE_MM = (0.01, 1000.0)
+"""Thickness of slices, and distance between them."""
+COSINES = (-1.1, 1.1)
+TIMES_MS = (0.0, 1e6)
+WINDOW_CENTERS, WINDOW_WIDTHS = (-1e12, 1e12), (1e-6, 1e12)
+SLOPES = (1e-6, 1e6)
+"""RescaleSlope without its sign. With a slope outside the file cannot be used: its values would be invented."""
+MOST_INTERCEPT = 1e6
+"""RescaleIntercept in slopes: beyond it float32 no longer tells neighbouring stored values apart."""
 BODY_PARTS = {
     "knee": r"KNEES?|GENOUX?|KNIE|RODILLA|GINOCCHIO|JOELHO|KOLANO|PATELLA|MENISCUS|ACL",
     "brain": r"BRAIN|HEAD|SKULL|CRANE|CEREBRAL|CERVEAU|ENCEPHALE|KOPF|SCHADEL|HIRN|CRANEO|CEREBRO|CABEZA|TESTA|NEURO",
@@ -252,29 +265,41 @@ def _frame(dataset: Dataset, groups: list[Dataset], index: int) -> dict:
         where("MRModifierSequence"),
     )
     content, echo = where("FrameContentSequence"), where("MREchoSequence")
-    echo_time = _float(echo, "EffectiveEchoTime")
-    inversion = _floats(modifier, "InversionTimes")
-    slope = _float(transform, "RescaleSlope")
+    echo_time = _float(echo, "EffectiveEchoTime", TIMES_MS)
+    inversion = _floats(modifier, "InversionTimes", within=TIMES_MS)
+    slope, intercept = _rescale(transform)
     return {
         "index": index,
         "frame_type": _words(where("MRImageFrameTypeSequence"), "FrameType") or _words(dataset, "ImageType"),
-        "image_orientation": _floats(where("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
-        "image_position": _floats(where("PlanePositionSequence"), "ImagePositionPatient", 3),
-        "pixel_spacing": _floats(measures, "PixelSpacing", 2),
-        "slice_thickness": _float(measures, "SliceThickness"),
-        "spacing_between_slices": _float(measures, "SpacingBetweenSlices"),
-        "repetition_time": _float(timing, "RepetitionTime"),
-        "echo_time": _float(dataset, "EchoTime") if echo_time is None else echo_time,
-        "inversion_time": _float(dataset, "InversionTime") if inversion is None else inversion[0],
+        "image_orientation": _floats(where("PlaneOrientationSequence"), "ImageOrientationPatient", 6, within=COSINES),
+        "image_position": _floats(where("PlanePositionSequence"), "ImagePositionPatient", 3, within=POSITION_MM),
+        "pixel_spacing": _floats(measures, "PixelSpacing", 2, within=SPACING_MM),
+        "slice_thickness": _float(measures, "SliceThickness", SLICE_MM),
+        "spacing_between_slices": _float(measures, "SpacingBetweenSlices", SLICE_MM),
+        "repetition_time": _float(timing, "RepetitionTime", TIMES_MS),
+        "echo_time": _float(dataset, "EchoTime", TIMES_MS) if echo_time is None else echo_time,
+        "inversion_time": _float(dataset, "InversionTime", TIMES_MS) if inversion is None else inversion[0],
         "flip_angle": _float(timing, "FlipAngle"),
         "echo_number": _int(dataset, "EchoNumbers"),
         "temporal_position": _int(content, "TemporalPositionIndex") or _int(dataset, "TemporalPositionIdentifier"),
         "fat_suppressed": _suppression(dataset, modifier),
-        "rescale_slope": 1.0 if slope is None or slope == 0 else slope,
-        "rescale_intercept": _float(transform, "RescaleIntercept") or 0.0,
-        "window_center": _float(window, "WindowCenter"),
-        "window_width": _float(window, "WindowWidth"),
+        "rescale_slope": slope,
+        "rescale_intercept": intercept,
+        "window_center": _float(window, "WindowCenter", WINDOW_CENTERS),
+        "window_width": _float(window, "WindowWidth", WINDOW_WIDTHS),
     }
+
+
+def _rescale(transform: Dataset) -> tuple[float, float]:
+    """RescaleSlope and RescaleIntercept; 1 and 0 where absent."""
+    slope = _float(transform, "RescaleSlope") or 1.0
+    intercept = _float(transform, "RescaleIntercept") or 0.0
+    low, high = SLOPES
+    if not low <= abs(slope) <= high:
+        raise BadFile(f"its RescaleSlope is {slope:g}; {low:g} to {high:g} are read, with either sign")
+    if abs(intercept) > MOST_INTERCEPT * abs(slope):
+        raise BadFile(f"its RescaleIntercept is {intercept:g}, more than {MOST_INTERCEPT:g} times its RescaleSlope")
+    return slope, intercept
 
 
 def _suppression(dataset: Dataset, modifier: Dataset) -> bool | None:
@@ -315,7 +340,9 @@ def _words(dataset: Dataset | None, keyword: str) -> list[str]:
     return [str(word).strip().upper()[:16] for word in many[:16]]
 
 
-def _floats(dataset: Dataset | None, keyword: str, count: int | None = None) -> list[float] | None:
+def _floats(
+    dataset: Dataset | None, keyword: str, count: int | None = None, within: tuple[float, float] = ANY
+) -> list[float] | None:
     value = _value(dataset, keyword)
     if value is None or value == "":
         return None
@@ -324,13 +351,14 @@ def _floats(dataset: Dataset | None, keyword: str, count: int | None = None) -> 
         numbers = [float(number) for number in many]
     except (TypeError, ValueError):
         return None
-    if not numbers or not all(map(math.isfinite, numbers)) or (count is not None and len(numbers) != count):
+    low, high = within
+    if not numbers or (count is not None and len(numbers) != count):
         return None
-    return numbers
+    return numbers if all(math.isfinite(number) and low <= number <= high for number in numbers) else None
 
 
-def _float(dataset: Dataset | None, keyword: str) -> float | None:
-    numbers = _floats(dataset, keyword)
+def _float(dataset: Dataset | None, keyword: str, within: tuple[float, float] = ANY) -> float | None:
+    numbers = _floats(dataset, keyword, within=within)
     return numbers[0] if numbers else None
 
 

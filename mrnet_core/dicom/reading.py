@@ -26,6 +26,8 @@ from mrnet_core.domain import Exam, ExamError, Plane, RefusedSeries, Series, Sid
 Progress = Callable[[str, float], None]
 MOST_LOST = 0.2
 """Share of a series' images that may fail to decode; with more it is no whole series and the next best is read."""
+PICTURE_MM = (10.0, 1000.0)
+"""Height and width of a picture of a knee lie between these by far; its pixels' sizes are a mistake otherwise."""
 _HEADER_FIELDS = tuple(one.name for one in fields(Header))
 _FRAME_FIELDS = tuple(one.name for one in fields(Frame) if one.name != "header")
 
@@ -276,7 +278,11 @@ class _Decoding:
                 kind = np.dtype(np.int16 if header.pixel_representation else np.uint16)
                 for index, part in zip(indices, answer.parts, strict=True):
                     pictures[header.position, index] = np.frombuffer(part, kind).reshape(header.rows, header.columns)
-            yield self._series(one, pictures)
+            try:
+                outcome = self._series(one, pictures)
+            except (ArithmeticError, ExamError) as error:  # one series' numbers never cost the others
+                outcome = f"its numbers cannot be used ({error}): leave that series out, or export it again"
+            yield outcome
 
     def _tasks(self, wanted: Sequence[list[tuple[Header, list[int]]]]) -> Iterator[Task]:
         for header, indices in (file for files in wanted for file in files):
@@ -287,7 +293,7 @@ class _Decoding:
             yield Task({"header": _for_decoding(header), "frames": indices}, data)
 
     def _series(self, one: Candidate, pictures: Mapping[tuple[int, int], NDArray]) -> Series | str:
-        """Assemble a candidate's pictures in the standard orientation; a sentence where they are too few or blank."""
+        """Assemble a candidate's pictures in the standard orientation; a sentence where they are no whole series."""
         frames = [frame for frame in one.stack.frames if (frame.header.position, frame.index) in pictures]
         lost = one.stack.slices - len(frames)
         if len(frames) < FEWEST_SLICES or lost > MOST_LOST * one.stack.slices:
@@ -307,6 +313,13 @@ class _Decoding:
         row_spacing, column_spacing = stack.frames[0].pixel_spacing
         if place.transpose:
             row_spacing, column_spacing = column_spacing, row_spacing
+        height, width = values.shape[1] * row_spacing, values.shape[2] * column_spacing
+        low, high = PICTURE_MM
+        if not (low <= min(height, width) and max(height, width) <= high):
+            return (
+                f"its pictures are {height:.4g} x {width:.4g} mm, going by PixelSpacing; each side must be "
+                f"{low:g} to {high:g} mm"
+            )
         return Series(
             plane=one.plane,
             pixels=values,
