@@ -305,6 +305,10 @@ class _Decoding:
             warnings.append(f"{lost} image(s) could not be decoded and are missing.")
             if (gap := gap_warning(stack)) and gap not in warnings:
                 warnings.append(gap)
+        if any(f.rescale_slope < 0 and f.header.photometric_interpretation == "MONOCHROME2" for f in stack.frames):
+            warnings.append(
+                "Its RescaleSlope is negative: dark and bright may be exchanged; look at the pictures first."
+            )
         place = layout(one.plane, stack.frames[0].image_orientation)
         stored = np.stack([place.apply(pictures[frame.header.position, frame.index]) for frame in stack.frames])
         values = modality_values(stored, stack.frames)

@@ -4,7 +4,7 @@ Landmarks are percentiles of the foreground. Each series gets its own monotone, 
 and its landmarks to the training set's; above the last one the last slope goes on. The result is clipped to 0-255.
 
 A ``uint8`` stack is one on the standard scale already, as MRNet-v1.0's arrays are: landmarks are learned from it as it
-is, and it is left as it is. Everything else (float) is raw.
+is, and it is left as it is. Everything else (float) is raw, with black at 0 as ``resize_series`` gives it.
 
 References
 ----------

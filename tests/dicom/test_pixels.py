@@ -100,6 +100,15 @@ def test_a_rescale_of_its_own_in_each_slice_is_applied_slice_by_slice(read):
     assert np.allclose(read_axial(read, own).pixels, expected)
 
 
+def test_a_negative_slope_is_obeyed_and_warned_of_but_not_where_monochrome1_turns_it_back(read):
+    turned = read_axial(read, RescaleSlope="-1")
+    assert np.array_equal(turned.pixels, -EXPECTED)
+    assert any("RescaleSlope is negative: dark and bright may be exchanged" in one for one in turned.warnings)
+    back = read_axial(read, RescaleSlope="-1", PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(back.pixels, EXPECTED - 4095)
+    assert back.warnings == read_axial(read).warnings
+
+
 def test_monochrome1_is_inverted_and_its_window_with_it(read):
     series = read_axial(read, PhotometricInterpretation="MONOCHROME1", WindowCenter="1000", WindowWidth="400")
     assert np.array_equal(series.pixels, 4095 - EXPECTED)

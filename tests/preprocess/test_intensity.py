@@ -165,3 +165,14 @@ def test_a_series_of_a_scanner_is_scaled_and_standardised(landmarks):
     assert prepared.shape == (3, 256, 256)
     np.testing.assert_array_equal(prepared, standardise(resize_series(series), landmarks))
     assert not prepared[:, :, :40].any()
+
+
+def test_a_series_all_below_zero_is_prepared_as_the_same_series_above_it(landmarks):
+    pixels = np.rint(knee_like(6, shape=(3, 300, 200))).astype(np.int16)
+    pixels -= pixels.min()
+    above, below = (
+        Series(Plane.AXIAL, values, 0.5, 0.5, 4.0, "AX", "1.2", "", Window(1, 2)) for values in (pixels, pixels - 8000)
+    )
+    assert below.pixels.max() < 0
+    assert prepare(below, landmarks).max() > 200
+    np.testing.assert_array_equal(prepare(below, landmarks), prepare(above, landmarks))

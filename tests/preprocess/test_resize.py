@@ -67,6 +67,36 @@ def test_stripes_finer_than_the_new_pixels_become_their_mean_not_a_pattern():
     assert resized.mean() == pytest.approx(500, abs=1)
 
 
+@pytest.mark.parametrize("shift", [-1, -300, -4096])
+def test_values_below_zero_are_shifted_so_that_the_darkest_is_black_as_the_padding(shift):
+    pixels = noise(300, 200)
+    assert pixels.min() == 0
+    np.testing.assert_array_equal(resize_series(series(pixels + np.int16(shift))), resize_series(series(pixels)))
+    floats = pixels.astype(np.float32)
+    np.testing.assert_array_equal(resize_series(series(floats + shift)), resize_series(series(pixels)))
+
+
+def test_a_series_without_values_below_zero_is_not_shifted():
+    pixels = noise(256, 256) + np.int16(700)
+    np.testing.assert_array_equal(resize_series(series(pixels)), pixels)
+
+
+@pytest.mark.parametrize("padding", [-32768, -2000, -120])
+@pytest.mark.parametrize("darkest", [0, -5])
+def test_padding_far_below_all_other_values_is_black_and_shifts_nothing(padding, darkest):
+    pixels = noise(300, 200) + np.int16(darkest)
+    padded, black = pixels.copy(), pixels.copy()
+    padded[:, :40], black[:, :40] = padding, darkest
+    np.testing.assert_array_equal(resize_series(series(padded)), resize_series(series(black)))
+
+
+@pytest.mark.parametrize("levels", [(-7, -3), (-7, 4), (-7, -7)])
+def test_a_picture_of_two_values_keeps_them_apart(levels):
+    pixels = np.repeat(np.array(levels, np.int16), 128)[None, None, :].repeat(256, axis=1)
+    resized = resize_series(series(pixels))
+    assert (resized.min(), resized.max()) == (0, levels[1] - levels[0])
+
+
 def test_pixels_that_are_not_finite_are_refused():
     pixels = np.ones((2, 300, 300), np.float32)
     pixels[1, 7, 8] = np.inf
