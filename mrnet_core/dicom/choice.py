@@ -6,6 +6,8 @@ Pure: works on candidates, not on pixels.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from mrnet_core.dicom.series import Candidate
 from mrnet_core.domain import ExamError, Plane, RefusedSeries, Side
 
@@ -68,10 +70,9 @@ def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | 
     study, refused, warnings = _one_study(studies, choices)
     if not study.candidates:
         raise ExamError(nothing_to_read(refused))
-    left, side, more, said = _one_side(study.candidates, choices, side)
-    refused, warnings = [*refused, *more], [*warnings, *said]
-    left, strangers = _knees_first(left)
-    refused += strangers
+    left, strangers = _knees_first(study.candidates)
+    left, side, more, said = _one_side(left, choices, side)
+    refused, warnings = [*refused, *more, *strangers], [*warnings, *said]
     by_hand = _check_choices(left, choices, refused)
     parts = sorted({one.body_part for one in left if one.body_part})
     if parts:
@@ -156,7 +157,7 @@ def _one_study(studies: Sequence[Study], choices: Mapping[Plane, str]) -> tuple[
 
 def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wanted: Side | None):
     """Candidates of one knee, that knee, refusals of the other's, and warnings."""
-    candidates = _sides_by_place(candidates)
+    candidates, refused = _sides_by_place(candidates)
     sides = {one.side for one in candidates} - {None}
     if wanted is not None and sides and wanted not in sides:
         raise ExamError(
@@ -164,12 +165,11 @@ def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wan
             "change it"
         )
     if len(sides) < 2:
-        said = (
-            []
-            if sides or wanted is None
-            else [f"The files do not say which knee they show; it was read as the {wanted} one."]
-        )
-        return list(candidates), wanted or next(iter(sides), None), [], said
+        if wanted is not None and not sides:
+            unsaid = f"The files do not say which knee they show; it was read as the {wanted} one."
+            return candidates, wanted, refused, [unsaid]
+        side = next(iter(sides), None)
+        return candidates, side, refused, _far_apart(candidates, side)
     chosen = (
         wanted
         or _side_of_choices(candidates, choices)
@@ -177,7 +177,6 @@ def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wan
     )
     other = next(side for side in Side if side != chosen)
     taken = [one for one in candidates if one.side == chosen]
-    refused = []
     for one in candidates:
         if one.side == other and one.uid not in {kept.uid for kept in taken}:
             refused.append(one.refusal(f"of the {other} knee; the {chosen} one is read (two knees are never mixed)"))
@@ -189,7 +188,7 @@ def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wan
         f"Two knees were found, left and right. Only the {chosen} one was read; "
         f"give the side {other} to read the other."
     )
-    return taken, chosen, refused, [warning]
+    return taken, chosen, refused, [warning, *_swapped(candidates), *_far_apart(taken, chosen)]
 
 
 def _knees_first(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[RefusedSeries]]:
@@ -204,18 +203,68 @@ def _knees_first(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list
     ]
 
 
-def _sides_by_place(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Where no series names a side and their middles lie a leg apart, the patient's right is at lower x."""
-    if any(one.side for one in candidates):
-        return list(candidates)
+def _sides_by_place(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[RefusedSeries]]:
+    """Sides for series that name none and lie a leg away from others (the patient's right is at lower x).
+
+    Where some series name one side, a series that lies a leg away from all of them is of the other knee; where none
+    does, the middle between them parts the knees. A series that lies where the other knee cannot be is refused.
+    """
+    sides = {one.side for one in candidates} - {None}
     places = [one.stack.centre_x for one in candidates]
-    if max(places) - min(places) < APART_MM:
-        return list(candidates)
-    middle = (max(places) + min(places)) / 2
+    if len(sides) == 2 or max(places) - min(places) < APART_MM:
+        return list(candidates), []
+    if not sides:
+        middle = (max(places) + min(places)) / 2
+        return [_placed(one, Side.RIGHT if one.stack.centre_x < middle else Side.LEFT) for one in candidates], []
+    (said,) = sides
+    other = next(side for side in Side if side != said)
+    towards = 1 if other is Side.LEFT else -1
+    named = [one.stack.centre_x for one in candidates if one.side]
+    kept, refused = [], []
+    for one in candidates:
+        away = min((one.stack.centre_x - place for place in named), key=abs)
+        if one.side or abs(away) < APART_MM:
+            kept.append(one)
+        elif away * towards > 0:
+            kept.append(_placed(one, other))
+        else:
+            refused.append(
+                one.refusal(
+                    f"does not say which knee it shows, and lies {abs(away):.0f} mm from the series of the {said} "
+                    f"knee, where the {other} one cannot be"
+                )
+            )
+    return kept, refused
+
+
+def _placed(one: Candidate, side: Side) -> Candidate:
     sentence = "The side was told from where the images lie; the files do not name it."
+    return replace(one, side=side, warnings=(*one.warnings, sentence))
+
+
+def _far_apart(taken: Sequence[Candidate], side: Side | None) -> list[str]:
+    """A warning where series of one knee lie as far apart as two legs do."""
+    places = [one.stack.centre_x for one in taken]
+    apart = max(places) - min(places)
+    if apart < APART_MM:
+        return []
     return [
-        replace(one, side=Side.RIGHT if place < middle else Side.LEFT, warnings=(*one.warnings, sentence))
-        for one, place in zip(candidates, places, strict=True)
+        f"The series of the {side} knee lie up to {apart:.0f} mm apart from left to right, as far as two legs do: some "
+        "may show the other knee. Compare the planes before you believe the answer."
+    ]
+
+
+def _swapped(candidates: Sequence[Candidate]) -> list[str]:
+    """A warning where the series of the left knee lie to the right of the right knee's."""
+    right, left = (
+        float(np.mean([one.stack.centre_x for one in candidates if one.side == side]))
+        for side in (Side.RIGHT, Side.LEFT)
+    )
+    if right - left < APART_MM:
+        return []
+    return [
+        f"The series of the left knee lie {right - left:.0f} mm to the patient's right of the right knee's: the sides "
+        "may be swapped in the files."
     ]
 
 

@@ -125,18 +125,74 @@ def test_laterality_is_believed_over_the_description_and_the_quarrel_is_said(rea
     )
 
 
-def test_knees_that_nothing_names_are_told_apart_by_where_they_lie(read):
+def knee_at(x, planes=tuple(builder.IOP), **changes):
+    """Series of a knee whose middle lies at ``x`` mm, described by that number."""
     files = []
-    for name, x in (("a", -90.0), ("b", 90.0)):
-        for plane in builder.IOP:
-            for k in range(builder.SLICES):
-                one = builder.image(plane, k, series=f"{plane} {name}", Laterality=None, SeriesDescription=name)
-                one.ImagePositionPatient = [one.ImagePositionPatient[0] + x, *one.ImagePositionPatient[1:]]
-                files.append(one)
-    exam = read(files)
+    for plane in planes:
+        for one in builder.series(plane, series=f"{plane} {x}", SeriesDescription=f"{x}", **changes):
+            one.ImagePositionPatient = [one.ImagePositionPatient[0] + x, *one.ImagePositionPatient[1:]]
+            files.append(one)
+    return files
+
+
+def taken(exam):
+    return {plane: series.description for plane, series in exam.series.items()}
+
+
+def test_knees_that_nothing_names_are_told_apart_by_where_they_lie(read):
+    exam = read(knee_at(-90, Laterality=None) + knee_at(90, Laterality=None))
     assert exam.side is Side.RIGHT
-    assert {series.description for series in exam.series.values()} == {"a"}
+    assert set(taken(exam).values()) == {"-90"}
     assert "where the images lie" in " ".join(exam.series[Plane.AXIAL].warnings)
+
+
+def test_series_that_name_no_side_a_leg_away_from_a_named_knee_are_of_the_other(read):
+    files = knee_at(-100, ["sagittal"]) + knee_at(100, ["coronal", "axial"], Laterality=None)
+    left, right = read(files), read(files, side=Side.RIGHT)
+    assert taken(left) == {Plane.CORONAL: "100", Plane.AXIAL: "100"}
+    assert taken(right) == {Plane.SAGITTAL: "-100"}
+    assert left.side is left.series[Plane.AXIAL].side is Side.LEFT
+    assert "where the images lie" in " ".join(left.series[Plane.AXIAL].warnings)
+    assert "Two knees were found" in left.warnings[0]
+    assert reasons(left) == {"-100": "of the right knee; the left one is read (two knees are never mixed)"}
+
+
+def test_a_whole_knee_without_a_side_never_stands_in_for_a_named_one(read):
+    files = knee_at(-100) + knee_at(100, Laterality=None)
+    assert set(taken(read(files)).values()) == {"-100"}
+    assert set(taken(read(files, side=Side.LEFT)).values()) == {"100"}
+
+
+def test_a_series_that_names_no_side_is_of_the_named_knee_that_it_lies_with(read):
+    exam = read(knee_at(-100, ["sagittal"]) + knee_at(-40, ["coronal", "axial"], Laterality=None))
+    assert (exam.planes, exam.side, exam.warnings, exam.refused) == (tuple(Plane), Side.RIGHT, (), ())
+
+
+def test_a_series_that_lies_where_the_other_knee_cannot_be_is_refused(read):
+    exam = read(knee_at(-100, ["sagittal"], Laterality="L") + knee_at(100, ["axial"], Laterality=None))
+    assert exam.planes == (Plane.SAGITTAL,)
+    assert reasons(exam)["100"] == (
+        "does not say which knee it shows, and lies 196 mm from the series of the left knee, where the right one "
+        "cannot be"
+    )
+
+
+def test_series_of_one_named_knee_that_lie_as_far_apart_as_two_legs_are_warned_of(read):
+    exam = read(knee_at(-100, ["sagittal"]) + knee_at(100, ["coronal", "axial"]))
+    assert exam.warnings[0].startswith("The series of the right knee lie up to 196 mm apart from left to right")
+
+
+def test_a_left_knee_to_the_right_of_the_right_one_is_warned_of(read):
+    exam = read(knee_at(-100, Laterality="L") + knee_at(100))
+    assert "The series of the left knee lie 200 mm to the patient's right of the right knee's" in exam.warnings[1]
+    assert len(read(knee_at(100, Laterality="L") + knee_at(-100)).warnings) == 1
+
+
+def test_another_body_part_never_decides_which_knee_is_read(read):
+    shoulder = knee_at(150, BodyPartExamined="SHOULDER", Laterality="L")
+    exam = read(shoulder + knee_at(-20, ["sagittal", "axial"]))
+    assert set(taken(exam).values()) == {"-20"}
+    assert (exam.side, exam.warnings) == (Side.RIGHT, ())
 
 
 def test_a_sagittal_series_through_both_legs_is_cut_in_two(read):
