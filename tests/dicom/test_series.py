@@ -1,5 +1,6 @@
 """Which series is read in each plane, why, and what is said about the others."""
 
+import numpy as np
 import pytest
 
 from mrnet_core.dicom.protocol import Sequence as PulseSequence
@@ -224,6 +225,72 @@ def test_two_images_at_one_place_are_said_and_the_first_acquired_is_kept(read):
     assert series.slices == builder.SLICES
     assert series.pixels.max() > 1
     assert "8 image(s) lie at a place that another image has; the first acquired was kept." in series.warnings
+
+
+def acquisitions(shift, **changes):
+    """An axial series acquired twice, each place ``shift(acquisition, k)`` mm off; a value tells which and where."""
+    files = []
+    for acquisition in (1, 2):
+        for k, one in enumerate(builder.series("axial", AcquisitionNumber=acquisition, **changes)):
+            x, y, z = one.ImagePositionPatient
+            one.ImagePositionPatient = [x, y, z + shift(acquisition, k)]
+            one.SOPInstanceUID = builder.uid(f"{acquisition} {k}")
+            one.PixelData = np.full((builder.ROWS, builder.COLUMNS), 100 * acquisition + k).astype("<u2").tobytes()
+            files.append(one)
+    return files
+
+
+def values(series):
+    return [int(picture.max()) for picture in series.pixels]
+
+
+FIRST, SECOND = ([100 * acquisition + k for k in range(builder.SLICES)] for acquisition in (1, 2))
+
+
+@pytest.mark.parametrize("shift", [0.2, 1.0, 2.0])
+@pytest.mark.parametrize("spacing", [4.0, None])
+def test_a_second_acquisition_a_little_off_the_first_is_left_out_whole(read, shift, spacing):
+    files = acquisitions(lambda acquisition, k: shift * (acquisition - 1), SpacingBetweenSlices=spacing)
+    series = read(files[::-1]).series[Plane.AXIAL]
+    assert values(series) == FIRST
+    assert series.slice_spacing == pytest.approx(4.0)
+    assert series.warnings == ("8 image(s) of another acquisition of the same slices were left out.",)
+
+
+def test_of_two_acquisitions_the_whole_one_is_read(read):
+    files = acquisitions(lambda acquisition, k: acquisition - 1.0)
+    assert values(read(files[:-3]).series[Plane.AXIAL]) == FIRST
+    assert values(read(files[3:]).series[Plane.AXIAL]) == SECOND
+
+
+def test_places_that_waver_never_mix_two_acquisitions(read):
+    files = acquisitions(lambda acquisition, k: 0.02 * (-1) ** (acquisition + k))
+    series = read(files).series[Plane.AXIAL]
+    assert values(series) == FIRST
+    assert "8 image(s) lie at a place that another image has; the first acquired was kept." in series.warnings
+
+
+def test_a_slice_acquired_again_a_little_off_is_no_slice_of_its_own(read):
+    files = acquisitions(lambda acquisition, k: 0.2 * (acquisition - 1))
+    series = read(files[: builder.SLICES] + files[-2:]).series[Plane.AXIAL]
+    assert values(series) == FIRST
+    assert series.warnings == ("2 image(s) lie at a place that another image has; the first acquired was kept.",)
+
+
+@pytest.mark.parametrize("spacing", [2.0, None])
+def test_acquisitions_whose_slices_lie_between_each_others_are_one_stack(read, spacing):
+    files = acquisitions(lambda acquisition, k: 2.0 * (acquisition - 1), SpacingBetweenSlices=spacing)
+    for one in files:
+        one.SliceThickness = 1.8
+    series = read(files).series[Plane.AXIAL]
+    assert values(series) == [value for both in zip(FIRST, SECOND, strict=True) for value in both]
+    assert series.warnings == ()
+
+
+def test_fine_slices_of_a_thick_series_are_kept(read):
+    """A scanner that interpolates by four: thickness 2 mm, a slice every 0.5 mm."""
+    series = read(builder.series("axial", step=0.5, SliceThickness=2.0)).series[Plane.AXIAL]
+    assert series.slices == builder.SLICES
 
 
 def test_a_series_of_mixed_matrices_keeps_the_most_and_says_so(read):
