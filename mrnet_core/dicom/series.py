@@ -17,7 +17,18 @@ from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.privacy import body_part_in, plain_words
 from mrnet_core.dicom.protocol import Sequence as PulseSequence
 from mrnet_core.dicom.protocol import protocol_score, sequence_of, stand_in_warning
-from mrnet_core.dicom.stacks import Stack, by_knee, echoes, has_place, kinds, make_stack, matrices, orientations
+from mrnet_core.dicom.stacks import (
+    GAP,
+    Stack,
+    by_knee,
+    echoes,
+    has_place,
+    kinds,
+    make_stack,
+    matrices,
+    orientations,
+    said_step,
+)
 from mrnet_core.domain import Plane, RefusedSeries, Side
 
 FEWEST_SLICES = 5
@@ -201,13 +212,19 @@ def _shortcomings(stack: Stack, kind: str) -> tuple[float, list[str]]:
 
 
 def gap_warning(stack: Stack) -> str | None:
-    """One sentence where slices are missing inside a stack; slices are counted from 1 for people."""
-    gaps = stack.gaps
-    if not gaps:
-        return None
-    missing = sum(round((stack.positions[n + 1] - stack.positions[n]) / stack.step) - 1 for n in gaps)
-    places = ", ".join(f"{n + 1} and {n + 2}" for n in gaps[:3])
-    return f"A gap: about {missing} slice(s) are missing (between slices {places})."
+    """One or two sentences where slices are missing inside a stack; slices are counted from 1 for people."""
+    sentences = []
+    if gaps := stack.gaps:
+        missing = sum(round((stack.positions[n + 1] - stack.positions[n]) / stack.step) - 1 for n in gaps)
+        places = ", ".join(f"{n + 1} and {n + 2}" for n in gaps[:3])
+        sentences.append(f"A gap: about {missing} slice(s) are missing (between slices {places}).")
+    said = said_step(stack.frames[0])
+    if said and stack.step > GAP * said:
+        sentences.append(
+            f"The slices lie {stack.step:.1f} mm apart where the file says {said:.1f} mm: slices may be missing all "
+            "through the series."
+        )
+    return " ".join(sentences) or None
 
 
 def _name_the_rest(taken: Candidate, times: list[list[Frame]], whole: list[Candidate]) -> Candidate:

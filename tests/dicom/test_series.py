@@ -208,6 +208,27 @@ def test_a_gap_is_named_by_its_slices(read):
     assert "A gap: about 2 slice(s) are missing (between slices 6 and 7)." in series.warnings
 
 
+def test_slices_missing_all_through_a_series_are_said(read):
+    series = read(builder.series("axial", slices=16)[::2]).series[Plane.AXIAL]
+    assert series.slice_spacing == 8.0
+    assert series.warnings == (
+        "The slices lie 8.0 mm apart where the file says 4.0 mm: slices may be missing all through the series.",
+    )
+
+
+def test_a_gap_in_a_series_that_lost_every_second_slice_is_said_too(read):
+    files = builder.series("axial", slices=24)[::2]
+    del files[4:6]
+    (warning,) = read(files).series[Plane.AXIAL].warnings
+    assert warning.startswith("A gap: about 2 slice(s) are missing (between slices 4 and 5). The slices lie 8.0 mm")
+
+
+@pytest.mark.parametrize("spacing", [4.0, 2.7, 0.4, 0.0, None])
+def test_a_file_that_gives_the_gap_or_nothing_for_the_spacing_raises_no_warning(read, spacing):
+    series = read(builder.series("axial", SpacingBetweenSlices=spacing)).series[Plane.AXIAL]
+    assert series.warnings == ()
+
+
 def test_the_same_file_twice_is_read_once_and_said(read):
     files = builder.series("axial")
     exam = read(files + files[:3])
