@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mrnet_core.dicom.privacy import UNKNOWN_PART
 from mrnet_core.dicom.series import Candidate
 from mrnet_core.domain import ExamError, Plane, RefusedSeries, Side
 
@@ -83,15 +84,15 @@ def choose(studies: Sequence[Study], choices: Mapping[Plane, str], side: Side | 
         picked = [one for one in order if one.uid == choices.get(plane)]
         if order:
             ranked[plane] = (*picked, *(one for one in order if one not in picked))
-    other = " and ".join(parts) or None
+    other = _named(parts) or (UNKNOWN_PART if parts else None)
     return Chosen(ranked, tuple(refused), tuple(warnings), side, by_hand, other)
 
 
 def body_part_alarm(parts: Sequence[str]) -> str:
     """The warning that no one can miss."""
-    named = " and ".join(parts).upper()
+    named = f": {_named(parts).upper()}" if _named(parts) else ""
     return (
-        f"NOT A KNEE? These images say that they show another body part: {named}. The networks know knees only; on "
+        f"NOT A KNEE? These images say that they show another body part{named}. The networks know knees only; on "
         "anything else their numbers and heatmaps mean nothing."
     )
 
@@ -191,16 +192,22 @@ def _one_side(candidates: Sequence[Candidate], choices: Mapping[Plane, str], wan
     return taken, chosen, refused, [warning, *_swapped(candidates), *_far_apart(taken, chosen)]
 
 
+def _named(parts: Sequence[str]) -> str:
+    """Body parts as words of the reader's list; "" where none is known."""
+    return " and ".join(part for part in parts if part != UNKNOWN_PART)
+
+
 def _knees_first(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[RefusedSeries]]:
     """Series of another body part are read, with the alarm, only where the study has nothing else."""
     knees = [one for one in candidates if one.body_part is None]
     if not knees:
         return list(candidates), []
-    others = [one for one in candidates if one.body_part is not None]
-    return knees, [
-        one.refusal(f"says it shows another body part ({one.body_part}), in a study that has knee series")
-        for one in others
-    ]
+    strangers = []
+    for one in candidates:
+        if one.body_part is not None:
+            which = UNKNOWN_PART if one.body_part == UNKNOWN_PART else f"{UNKNOWN_PART} ({one.body_part})"
+            strangers.append(one.refusal(f"says it shows {which}, in a study that has knee series"))
+    return knees, strangers
 
 
 def _sides_by_place(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[RefusedSeries]]:

@@ -28,6 +28,7 @@ class Header:
     series_description: str
     protocol_name: str
     body_part_examined: str | None
+    """BodyPartExamined as one word of the reader's own list (``privacy``), never its text."""
     body_part_words: str | None
     """A body part that the descriptions name, as one word of the reader's own list (``privacy``)."""
     laterality: str | None

@@ -60,6 +60,15 @@ BODY_PARTS = {
     "thigh": r"THIGH|FEMUR|CUISSE|OBERSCHENKEL",
 }
 """Words for body parts in reports' languages, upper case without accents; each matched as a whole word."""
+UNKNOWN_PART = "another body part"
+"""Stands for a BodyPartExamined that is none of the words above: its own text may hold anything and never survives."""
+_GENERIC_PARTS = frozenset(
+    (
+        *("", "EXTREMITY", "LOWER EXTREMITY", "LOWEREXTREMITY", "LOWER LIMB", "LOWERLIMB", "LEG", "JOINT", "MSK"),
+        *("MEMBRE INF", "MEMBRE INFERIEUR", "UNKNOWN", "OTHER", "WHOLEBODY"),
+    )
+)
+"""What a knee is part of, and words that say nothing."""
 _BODY_PARTS = {part: re.compile(rf"\b(?:{words})\b") for part, words in BODY_PARTS.items()}
 _KNEE = rf"(?:{BODY_PARTS['knee']})"
 _SIDES = {
@@ -124,8 +133,11 @@ def _identity(dataset: Dataset, position: int, salt: bytes) -> dict:
         text(dataset, keyword)
         for keyword in ("StudyDescription", "SeriesDescription", "ProtocolName", "RequestedProcedureDescription")
     )
-    regions = [text(item, "CodeMeaning") for item in _items(dataset, "AnatomicRegionSequence")]
-    words = plain_words(" ".join([free, *regions]))
+    anatomy = _frame_anatomy(dataset)
+    regions = [
+        text(item, "CodeMeaning") for where in (dataset, *anatomy) for item in _items(where, "AnatomicRegionSequence")
+    ]
+    words = plain_words(" ".join([free, *dict.fromkeys(regions)]))
     patient = text(dataset, "PatientID").casefold()
     if not patient:
         patient = " ".join((text(dataset, "PatientName"), text(dataset, "PatientBirthDate"))).casefold().strip(" ^")
@@ -142,9 +154,9 @@ def _identity(dataset: Dataset, position: int, salt: bytes) -> dict:
         "modality": text(dataset, "Modality") or None,
         "series_description": text(dataset, "SeriesDescription"),
         "protocol_name": text(dataset, "ProtocolName"),
-        "body_part_examined": plain_words(text(dataset, "BodyPartExamined"))[:16] or None,
+        "body_part_examined": _body_part_examined(dataset),
         "body_part_words": body_part_in(words),
-        "laterality": _laterality(dataset),
+        "laterality": _laterality(dataset, anatomy),
         "laterality_words": side_in(words),
         "series_number": _int(dataset, "SeriesNumber"),
         "instance_number": _int(dataset, "InstanceNumber"),
@@ -168,13 +180,25 @@ def side_in(words: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _laterality(dataset: Dataset) -> str | None:
-    anatomy = _first(_first(dataset, "SharedFunctionalGroupsSequence"), "FrameAnatomySequence")
-    for where, keyword in ((dataset, "ImageLaterality"), (dataset, "Laterality"), (anatomy, "FrameLaterality")):
-        value = text(where, keyword).upper()[:1]
-        if value in ("R", "L", "B"):
+def _frame_anatomy(dataset: Dataset) -> list[Dataset]:
+    """What the frames of an Enhanced file say of their anatomy, once for all of them or each for itself."""
+    groups = _items(dataset, "SharedFunctionalGroupsSequence")[:1] + _items(dataset, "PerFrameFunctionalGroupsSequence")
+    return [item for group in groups for item in _items(group, "FrameAnatomySequence")[:1]]
+
+
+def _body_part_examined(dataset: Dataset) -> str | None:
+    """BodyPartExamined as one word of the list; None where it is absent or a knee may be meant."""
+    words = plain_words(text(dataset, "BodyPartExamined"))
+    return None if words in _GENERIC_PARTS else body_part_in(words) or UNKNOWN_PART
+
+
+def _laterality(dataset: Dataset, anatomy: list[Dataset]) -> str | None:
+    """R, L or B: the file's own, else the frames', which are of both knees where they name both."""
+    for keyword in ("ImageLaterality", "Laterality"):
+        if (value := text(dataset, keyword).upper()[:1]) in ("R", "L", "B"):
             return value
-    return None
+    said = {text(one, "FrameLaterality").upper()[:1] for one in anatomy} & {"R", "L", "B"}
+    return said.pop() if len(said) == 1 else "B" if said else None
 
 
 def _technique(dataset: Dataset) -> dict:

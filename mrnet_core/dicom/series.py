@@ -14,7 +14,7 @@ import numpy as np
 from mrnet_core.dicom.frame import Frame
 from mrnet_core.dicom.geometry import ACCEPTED_TILT, OBLIQUE_TILT
 from mrnet_core.dicom.limits import Limits
-from mrnet_core.dicom.privacy import body_part_in, plain_words
+from mrnet_core.dicom.privacy import UNKNOWN_PART, plain_words
 from mrnet_core.dicom.protocol import Sequence as PulseSequence
 from mrnet_core.dicom.protocol import protocol_score, sequence_of, stand_in_warning
 from mrnet_core.dicom.stacks import (
@@ -52,9 +52,6 @@ _MAP_TYPES = frozenset(
 _REFORMATS = frozenset(("MPR", "REFORMATTED", "CPR"))
 _TILT_COST, _GAP_COST, _MANY_COST, _REFORMAT_COST, _KIND_COST = 30.0, 10.0, 15.0, 15.0, 40.0
 """In points of the protocol score: a wrong weighting costs 15 to 60 there, fat the wrong way 20."""
-_GENERIC_PARTS = frozenset(
-    ("", "EXTREMITY", "LOWER EXTREMITY", "LOWEREXTREMITY", "LEG", "JOINT", "MSK", "UNKNOWN", "OTHER", "WHOLEBODY")
-)
 
 
 @dataclass(frozen=True)
@@ -285,13 +282,11 @@ def _side_said(header) -> tuple[Side | None, list[str]]:
 
 
 def _other_part(header) -> str | None:
-    """Another body part than the knee that the series names."""
-    said = header.body_part_examined or ""
-    part = body_part_in(plain_words(said))
-    if part is None and said not in _GENERIC_PARTS:
-        part = said.lower()
-    part = part or header.body_part_words
-    return None if part in (None, "knee") else part
+    """Another body part than the knee that the series names; the descriptions explain a word that nobody knows."""
+    part = header.body_part_examined
+    if part in (None, UNKNOWN_PART):
+        part = header.body_part_words or part
+    return None if part == "knee" else part
 
 
 def _order(frame: Frame) -> tuple:

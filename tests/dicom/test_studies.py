@@ -1,6 +1,7 @@
 """One patient, one study, one knee: what is mixed is refused or told apart, and said."""
 
 import pytest
+from pydicom.dataset import Dataset
 
 from mrnet_core.domain import ExamError, Plane, Side
 from tests.dicom import builder
@@ -220,9 +221,57 @@ def test_without_a_body_part_the_descriptions_are_asked(read, said):
     assert "SHOULDER" in exam.warnings[0]
 
 
-@pytest.mark.parametrize("said", ["KNEE", "LOWER EXTREMITY", "", "KNEE JOINT"])
+@pytest.mark.parametrize("said", ["KNEE", "LOWER EXTREMITY", "", "KNEE JOINT", "LOWER LIMB", "MEMBRE INF"])
 def test_a_knee_by_any_of_its_names_raises_no_alarm(read, said):
     assert read(builder.knee(BodyPartExamined=said, StudyDescription="")).warnings == ()
+
+
+def test_a_word_that_nobody_knows_yields_to_a_knee_in_the_descriptions(read):
+    exam = read(builder.knee(BodyPartExamined="KOLENO"))
+    assert (exam.warnings, exam.other_body_part) == ((), None)
+
+
+def test_a_word_that_nobody_knows_raises_the_alarm_and_is_never_repeated(read):
+    exam = read(builder.knee(BodyPartExamined="SECRET NAME", StudyDescription=""))
+    assert exam.warnings[0].startswith("NOT A KNEE? These images say that they show another body part. The networks")
+    assert exam.other_body_part == "another body part"
+    assert "SECRET NAME" not in repr(exam).upper()
+    stranger = builder.series("axial", series="x", BodyPartExamined="SECRET NAME", StudyDescription="")
+    refused = reasons(read(builder.series("coronal") + stranger))
+    assert refused["AXIAL x"] == "says it shows another body part, in a study that has knee series"
+
+
+def frame_anatomies(dataset, per_frame):
+    """The FrameAnatomySequence items of an Enhanced file: its shared one, or new ones of each frame in its place."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    if not per_frame:
+        return [shared.FrameAnatomySequence[0]]
+    del shared.FrameAnatomySequence
+    anatomies = [Dataset() for _ in dataset.PerFrameFunctionalGroupsSequence]
+    for group, anatomy in zip(dataset.PerFrameFunctionalGroupsSequence, anatomies, strict=True):
+        group.FrameAnatomySequence = [anatomy]
+    return anatomies
+
+
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_an_enhanced_file_names_its_body_part_in_its_frames_anatomy(read, per_frame):
+    dataset = builder.enhanced("axial")
+    del dataset.BodyPartExamined
+    region = Dataset()
+    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "12738006", "SCT", "Brain"
+    for anatomy in frame_anatomies(dataset, per_frame):
+        anatomy.AnatomicRegionSequence = [region]
+    assert read([dataset]).other_body_part == "brain"
+
+
+@pytest.mark.parametrize(("sides", "side"), [("L", Side.LEFT), ("R", Side.RIGHT), ("RL", None)])
+def test_the_frames_of_an_enhanced_file_may_each_name_their_side(read, sides, side):
+    dataset = builder.enhanced("axial")
+    for k, anatomy in enumerate(frame_anatomies(dataset, per_frame=True)):
+        anatomy.FrameLaterality = sides[k % len(sides)]
+    exam = read([dataset])
+    assert exam.side is side
+    assert ("Laterality says both knees." in exam.series[Plane.AXIAL].warnings) == (side is None)
 
 
 def test_in_a_study_of_a_knee_a_series_of_another_body_part_is_refused(read):
