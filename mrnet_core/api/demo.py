@@ -31,8 +31,6 @@ DEMO_EXAMS = (
     ),
 )
 """Of a seed that no training, tuning or test exam comes from."""
-SYNTHETIC_MARK = "SYNTHETIC"
-"""How a phantom's SeriesDescription begins."""
 
 SYNTHETIC_MODEL = (
     "This model was trained on synthetic knees. It says nothing about a real knee: its numbers show how "
@@ -41,5 +39,5 @@ SYNTHETIC_MODEL = (
 
 
 def is_synthetic(exam: Exam) -> bool:
-    """True when every series says of itself that it is synthetic."""
-    return all(series.description.upper().startswith(SYNTHETIC_MARK) for series in exam.series.values())
+    """True when every series is a computed picture of an invented knee."""
+    return all(series.synthetic for series in exam.series.values())

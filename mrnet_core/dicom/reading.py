@@ -336,6 +336,7 @@ class _Decoding:
             window=display_window(values, stack.frames),
             warnings=tuple(dict.fromkeys(warnings)),
             side=one.side,
+            synthetic=one.synthetic,
         )
 
 

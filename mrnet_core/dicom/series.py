@@ -29,7 +29,7 @@ from mrnet_core.dicom.stacks import (
     orientations,
     said_step,
 )
-from mrnet_core.domain import Plane, RefusedSeries, Side
+from mrnet_core.domain import PHANTOM_MAKERS, Plane, RefusedSeries, Side
 
 FEWEST_SLICES = 5
 """A knee series of the paper has 17 or more; fewer than this is a localizer or a fragment."""
@@ -71,6 +71,11 @@ class Candidate:
     warnings: tuple[str, ...]
     images: int
     """All images of the series, those outside the stack too."""
+
+    @property
+    def synthetic(self) -> bool:
+        """True for a computed knee: by its manufacturer, since scanners name series of patients "Synthetic T2"."""
+        return all(frame.header.manufacturer in PHANTOM_MAKERS for frame in self.stack.frames)
 
     @property
     def rank(self) -> tuple:

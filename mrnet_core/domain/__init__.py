@@ -9,7 +9,7 @@ from mrnet_core.domain.errors import (
     InstallationError,
     MRNetError,
 )
-from mrnet_core.domain.exam import MODEL_SIZE, Exam, RefusedSeries, Series, SkippedFile, Window
+from mrnet_core.domain.exam import MODEL_SIZE, PHANTOM_MAKERS, Exam, RefusedSeries, Series, SkippedFile, Window
 from mrnet_core.domain.prediction import CAM_SIZE, COLLAPSED_LOGIT_SD, ExamPrediction, Heatmap, ModelInfo, SeriesScore
 from mrnet_core.domain.words import Metric, Plane, Side, Split, Task
 
@@ -17,6 +17,7 @@ __all__ = [
     "CAM_SIZE",
     "COLLAPSED_LOGIT_SD",
     "MODEL_SIZE",
+    "PHANTOM_MAKERS",
     "ArtifactError",
     "Cancelled",
     "DatasetError",

@@ -26,6 +26,8 @@ from mrnet_core.domain.words import Plane, Side
 
 MODEL_SIZE = 256
 """Rows and columns of a network's input (Bien et al. 2018, Methods, "Preprocessing")."""
+PHANTOM_MAKERS = ("PHANTOM A", "PHANTOM B")
+"""Manufacturers that synthetic knees name, and no other file does: scanners too call series of patients synthetic."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Series:
         True when ``pixels`` are MRNet-v1.0 arrays: uint8 ``(S, 256, 256)``, intensities already standardised.
     side
         Which knee, where the file says so.
+    synthetic
+        True for a computed picture of an invented knee, known by ``PHANTOM_MAKERS``.
     """
 
     plane: Plane
@@ -82,6 +86,7 @@ class Series:
     warnings: tuple[str, ...] = ()
     standardised: bool = False
     side: Side | None = None
+    synthetic: bool = False
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or 0 in self.pixels.shape:

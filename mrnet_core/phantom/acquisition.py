@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mrnet_core.domain import Plane, Series, Side, Window
+from mrnet_core.domain import PHANTOM_MAKERS, Plane, Series, Side, Window
 from mrnet_core.phantom.acquisition_artefacts import add_artefacts, draw_artefacts
 from mrnet_core.phantom.acquisition_grid import Grid, draw_grid, knee_affine
 from mrnet_core.phantom.anatomy import Knee, Space, Tissue, structure_masks
@@ -84,7 +84,7 @@ class Scanner:
             failure=(*(float(value) for value in g.normal(0, 1, 3) * (45, 45, 60)), float(g.uniform(0.0, 0.15))),
             shading=tuple(float(value) for value in g.normal(0, 0.0022, 3)),
             coil=float(g.uniform(0.25, 0.70)),
-            manufacturer=str(g.choice(["PHANTOM A", "PHANTOM B"])),
+            manufacturer=str(g.choice(PHANTOM_MAKERS)),
             metal=_draw_metal(g),
         )
 
@@ -307,4 +307,5 @@ def _series(
         reason="made as this plane's sequence",
         window=Window(white / 2, white),
         side=side,
+        synthetic=True,
     )

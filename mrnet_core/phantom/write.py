@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from mrnet_core.domain import Plane, Side
+from mrnet_core.domain import PHANTOM_MAKERS, Plane, Side
 from mrnet_core.phantom.exam import PhantomExam, uid
 
 NOTICE = "SYNTHETIC: computed picture of an invented knee, no patient"
@@ -47,8 +47,8 @@ class Habits:
 
 
 VENDORS = {
-    "PHANTOM A": Habits(("FC", "FS"), ("FC",), ("SK",), False, True, 2048, True, False),
-    "PHANTOM B": Habits(("PFP", "FS"), ("PFP",), ("SK", "SP", "OSP"), True, False, 0, False, True),
+    PHANTOM_MAKERS[0]: Habits(("FC", "FS"), ("FC",), ("SK",), False, True, 2048, True, False),
+    PHANTOM_MAKERS[1]: Habits(("PFP", "FS"), ("PFP",), ("SK", "SP", "OSP"), True, False, 0, False, True),
 }
 """By Manufacturer."""
 

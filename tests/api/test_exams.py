@@ -5,8 +5,10 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from mrnet_core.api import exams
+from mrnet_core.api.demo import is_synthetic
 from mrnet_core.api.exams import by_plane, demo_exam, load_predictor, open_exam, predict_exam
 from mrnet_core.api.heatmaps import save_heatmaps
 from mrnet_core.dicom import UploadedFile
@@ -85,6 +87,7 @@ def test_a_synthetic_exam_written_and_read_is_the_one_that_was_made(made):
     assert exam.planes == tuple(Plane)
     assert exam.side is made.side
     assert exam.skipped == exam.warnings == ()
+    assert is_synthetic(exam)
     for plane, series in exam.series.items():
         assert np.array_equal(series.pixels, made.series[plane].pixels)
         assert series.row_spacing == pytest.approx(made.series[plane].row_spacing)
@@ -92,6 +95,16 @@ def test_a_synthetic_exam_written_and_read_is_the_one_that_was_made(made):
         assert series.warnings == ()
     assert len(exam.refused) == 1
     assert "localizer" in exam.refused[0].reason
+
+
+def test_a_scanners_synthetic_series_is_no_synthetic_knee(made, tmp_path):
+    scanned = builder.knee(SeriesDescription="SYNTHETIC T2 (MAGiC)", Manufacturer="GE MEDICAL SYSTEMS")
+    assert not is_synthetic(open_exam(write_dicom(tmp_path / "scanned", scanned)))
+    mixed = [dcmread(BytesIO(data)) for name, data in exam_files(made).items() if "AX" in name]
+    for one in mixed[1:]:
+        one.Manufacturer = "GE MEDICAL SYSTEMS"
+    assert not is_synthetic(open_exam(write_dicom(tmp_path / "mixed", mixed)))
+    assert not is_synthetic(open_exam([UploadedFile("axial.npy", npy())]))
 
 
 def test_the_demo_exam_is_read_as_any_other_and_brings_its_truth(made, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from mrnet_core.domain import Plane
+from mrnet_core.domain import PHANTOM_MAKERS, Plane
 
 SLICES = {Plane.SAGITTAL: 12, Plane.CORONAL: 10, Plane.AXIAL: 11}
 SIZE = 96
@@ -42,6 +42,7 @@ def marked_exam(words: str = "SYNTHETIC", base: int = 300, patient: str = "MARKE
             dataset.SeriesInstanceUID, dataset.SeriesNumber = series, number
             dataset.SeriesDescription = f"{words} {_SEQUENCES[plane]}".strip()
             dataset.StudyDate, dataset.StudyTime = "20000101", "120000"
+            dataset.Manufacturer = PHANTOM_MAKERS[0] if words == "SYNTHETIC" else "TEST"
             dataset.BodyPartExamined, dataset.Laterality = body_part, "R"
             files.append(_bytes(dataset))
     order = rng.permutation(len(files))
@@ -66,7 +67,7 @@ def _image(plane: Plane, k: int, base: int, rng: np.random.Generator) -> Dataset
     pixels[SIZE // 2 - 12 : SIZE // 2 + 12, SIZE // 2 - 12 : SIZE // 2 + 12] = mark(k, base)
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = MRImageStorage, generate_uid()
-    dataset.Modality, dataset.Manufacturer, dataset.ImageType = "MR", "TEST", ["ORIGINAL", "PRIMARY", "M", "SE"]
+    dataset.Modality, dataset.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "SE"]
     dataset.InstanceNumber = k + 1
     repetition, echo, options = _TIMES[plane]
     dataset.RepetitionTime, dataset.EchoTime, dataset.ScanOptions = repetition, echo, options

@@ -60,14 +60,15 @@ def queue(monkeypatch):
     return pool
 
 
-def a_series(plane: Plane, description: str = "DOE JANE SAG", uid: str = "") -> Series:
+def a_series(plane: Plane, description: str = "DOE JANE SAG", uid: str = "", synthetic: bool = False) -> Series:
     pixels = np.zeros((5, 32, 32), np.int16)
     uid = uid or f"1.2.{list(Plane).index(plane)}"
-    return Series(plane, pixels, 0.5, 0.5, 3.0, description, uid, "best for its plane", Window(1.0, 2.0))
+    given = (description, uid, "best for its plane", Window(1.0, 2.0))
+    return Series(plane, pixels, 0.5, 0.5, 3.0, *given, synthetic=synthetic)
 
 
-def an_exam(description: str = "DOE JANE SAG", **more) -> Exam:
-    return Exam({plane: a_series(plane, description) for plane in Plane}, **more)
+def an_exam(description: str = "DOE JANE SAG", synthetic: bool = False, **more) -> Exam:
+    return Exam({plane: a_series(plane, description, synthetic=synthetic) for plane in Plane}, **more)
 
 
 def a_prediction(exam: Exam, synthetic: bool = True, warnings: tuple[str, ...] = ()) -> ExamPrediction:
@@ -138,7 +139,7 @@ def test_an_unknown_demo_in_the_address_is_passed_over(queue):
 
 
 def test_another_demo_in_the_address_replaces_the_one_at_hand(queue):
-    exam = an_exam("SYNTHETIC SAG")
+    exam = an_exam("SYNTHETIC SAG", synthetic=True)
     page = open_page(ExamSession(exam=exam, prediction=a_prediction(exam), demo="acl"), demo="normal")
     assert [job.request.pathology for job in queue.jobs] == ["normal"]
     assert session_of(page).exam is None
@@ -152,8 +153,9 @@ def test_a_full_queue_is_one_sentence_on_the_page(queue):
     assert len(page.get("file_uploader")) == 1
 
 
-def test_a_synthetic_model_on_a_real_knee_is_an_alarm_and_stands_beside_each_number(queue):
-    exam = an_exam()
+@pytest.mark.parametrize("description", ["DOE JANE SAG", "Synthetic T2 (MAGiC)"])
+def test_a_synthetic_model_on_a_real_knee_is_an_alarm_and_stands_beside_each_number(queue, description):
+    exam = an_exam(description)
     words = html(open_page(ExamSession(exam=exam, prediction=a_prediction(exam))))
     assert words.count('role="alert"') == 1
     assert SYNTHETIC_ON_REAL in words
@@ -161,7 +163,7 @@ def test_a_synthetic_model_on_a_real_knee_is_an_alarm_and_stands_beside_each_num
 
 
 def test_a_synthetic_model_on_a_synthetic_knee_is_a_quiet_tag_beside_each_number(queue):
-    exam = an_exam("SYNTHETIC SAG")
+    exam = an_exam("SYNTHETIC SAG", synthetic=True)
     words = html(open_page(ExamSession(exam=exam, prediction=a_prediction(exam), truth=DemoTruth("none"))))
     assert "mr-alarm" not in words
     assert words.count(">synthetic model</span>") == len(Task)
@@ -233,7 +235,7 @@ def test_a_runner_up_can_be_chosen_by_hand_and_the_networks_run_again(queue):
 
 
 def test_remove_exam_forgets_everything_and_clears_the_address(queue):
-    exam = an_exam("SYNTHETIC SAG")
+    exam = an_exam("SYNTHETIC SAG", synthetic=True)
     state = ExamSession(exam=exam, prediction=a_prediction(exam), truth=DemoTruth("none"), demo="acl")
     page = open_page(state, demo="acl", slices="sagittal-3")
     next(button for button in page.button if button.label == "Remove exam").click().run()
