@@ -133,25 +133,29 @@ def _one_study(studies: Sequence[Study], choices: Mapping[Plane, str]) -> tuple[
         named = any(one.uid in wanted for one in study.candidates)
         return (named, study.knee_planes, study.planes, study.order, study.uid)
 
-    *others, taken = sorted(studies, key=rank)
+    by_age = sorted(studies, key=lambda study: (study.order, study.uid))
+    number = {study.uid: k for k, study in enumerate(by_age, 1)}
+    taken = max(studies, key=rank)
+    others = [study for study in by_age if study.uid != taken.uid]
     refused = list(taken.refused)
     if not others:
         return taken, refused, []
-    left = [one for other in reversed(others) for one in (*other.candidates, *other.refused)]
-    reason = "of another study of this patient"
-    for one in left:
-        refused.append(
-            one.refusal(reason) if isinstance(one, Candidate) else replace(one, reason=f"{reason}; {one.reason}")
-        )
+    series = set()
+    for other in others:
+        reason = f"of another study of this patient (study {number[other.uid]} of {len(studies)}, oldest first)"
+        for one in (*other.candidates, *other.refused):
+            series.add(one.uid)
+            refused.append(
+                one.refusal(reason) if isinstance(one, Candidate) else replace(one, reason=f"{reason}; {one.reason}")
+            )
     whole = "all three planes" if taken.planes == len(Plane) else f"{taken.planes} of three planes"
-    newest = taken.order == max(study.order for study in studies)
+    newest = taken.order == by_age[-1].order
     how = "the newest one" if newest else "not the newest, but the newest whole one"
-    series = {one.uid for one in left}
+    names = " and ".join(str(number[other.uid]) for other in others)
+    left, were = (f"studies {names}", "were") if len(others) > 1 else (f"study {names}", "was")
     warning = (
-        f"The files hold {len(studies)} studies of one patient. Read was {how}, with {whole}; the other"
-        f"{'s' if len(others) > 1 else ''} (study UID ending in {', '.join(other.uid[-8:] for other in others)}; "
-        f"{len(series)} series) "
-        f"{'were' if len(others) > 1 else 'was'} left out."
+        f"The files hold {len(studies)} studies of one patient. Read was {how} (study {number[taken.uid]} of "
+        f"{len(studies)}, oldest first), with {whole}; {left} ({len(series)} series) {were} left out."
     )
     return taken, refused, [warning]
 

@@ -72,12 +72,13 @@ def _show_choices(exam: Exam, identity: bool) -> None:
             + (f", {series.description}" if identity else f", {series.reason}")
             for number, series in enumerate(options, 1)
         }
+        place = sorted(names).index(current.uid) if current else "none"
         picked = column.selectbox(
             f"{plane.display_name} series to read",
             list(names),
             index=0 if current else None,
             format_func=names.get,
-            key=f"choose_{plane}_{current.uid if current else 'none'}",
+            key=f"choose_{plane}_{exam_session().uploads}_{place}",  # keys become class names in the page: no UIDs
             help="The first is the one taken. Another choice runs the networks again.",
         )
         if picked is not None and (current is None or picked != current.uid):

@@ -37,8 +37,11 @@ def test_of_two_whole_studies_the_newest_is_read_and_the_other_named(read):
     assert {series.uid for series in exam.series.values()} == {builder.uid(f"new {plane}") for plane in builder.IOP}
     assert len(exam.refused) == 3
     assert all("of another study of this patient" in one.reason for one in exam.refused)
-    assert "2 studies of one patient. Read was the newest one, with all three planes" in exam.warnings[0]
-    assert builder.uid("old")[-8:] in exam.warnings[0]
+    assert exam.warnings == (
+        "The files hold 2 studies of one patient. Read was the newest one (study 2 of 2, oldest first), with all three "
+        "planes; study 1 (3 series) was left out.",
+    )
+    assert all("(study 1 of 2, oldest first)" in one.reason for one in exam.refused)
 
 
 def test_an_older_whole_study_goes_before_a_newer_one_with_a_plane_missing(read):
@@ -48,6 +51,17 @@ def test_an_older_whole_study_goes_before_a_newer_one_with_a_plane_missing(read)
     assert exam.planes == tuple(Plane)
     assert exam.series[Plane.AXIAL].uid == builder.uid("old axial")
     assert "not the newest, but the newest whole one" in exam.warnings[0]
+
+
+def test_no_sentence_about_studies_holds_a_uid(read):
+    files = [one for k in range(3) for one in builder.knee(study=f"s{k}", StudyDate=f"202{k}0101")]
+    exam = read(files)
+    (warning,) = exam.warnings
+    assert warning.endswith(
+        "(study 3 of 3, oldest first), with all three planes; studies 1 and 2 (6 series) were left out."
+    )
+    said = " ".join([warning, *(one.reason for one in exam.refused)])
+    assert not any(builder.uid(f"s{k}")[-8:] in said for k in range(3))
 
 
 def test_studies_of_one_day_are_told_apart_by_the_hour(read):
