@@ -15,8 +15,8 @@ from pathlib import Path
 from mrnet_core.dicom.limits import DEFAULT_LIMITS, MIB, Limits
 from mrnet_core.domain import ExamError, InstallationError
 
-BATCH_FILES, BATCH_BYTES = 64, 32 * MIB
-"""Files, and their bytes, sent at a time; the answers follow."""
+BATCH_FILES, BATCH_BYTES = 16, 32 * MIB
+"""Files, and their bytes, sent at a time; the answers follow. Few, for the bound on all frames is held between them."""
 START_SECONDS = 60.0
 READY = b"ready"
 """First message of the process: its libraries are imported."""

@@ -28,6 +28,8 @@ class Limits:
     """Rows, and columns, of an image."""
     frames: int = 4096
     """Frames of one file."""
+    all_frames: int = 20_000
+    """Frames of all files together, files given twice included: each takes a record."""
     slices: int = 512
     """Slices of one series that is taken."""
     pixel_bytes: int = 2048 * MIB

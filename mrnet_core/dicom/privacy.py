@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from mrnet_core.dicom.codestream import UNDEFINED, element_value
 from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.parse import BadFile, Parsed
 
@@ -242,6 +243,8 @@ def _pixels(dataset: Dataset, parsed: Parsed, limits: Limits) -> dict:
     samples = _int(dataset, "SamplesPerPixel") or 1
     if samples not in (1, 3):
         raise BadFile(f"SamplesPerPixel is {samples}; images have 1 or 3")
+    if frames > 1:
+        _check_frames(dataset, parsed, frames, rows * columns * allocated // 8)
     return {
         "rows": rows,
         "columns": columns,
@@ -256,6 +259,16 @@ def _pixels(dataset: Dataset, parsed: Parsed, limits: Limits) -> dict:
         "pixel_padding_range_limit": _int(dataset, "PixelPaddingRangeLimit"),
         "pixel_offset": parsed.pixel_offset,
     }
+
+
+def _check_frames(dataset: Dataset, parsed: Parsed, frames: int, frame_bytes: int) -> None:
+    """Refuse a number of frames that the file does not hold: each one said would cost a record."""
+    if not _items(dataset, "PerFrameFunctionalGroupsSequence"):
+        raise BadFile(f"it says {frames} frames and describes none of them")
+    start, length, _ = element_value(parsed.body, parsed.pixel_offset, parsed.little_endian, parsed.implicit_vr)
+    # Compressed pixels have no length of their own (PS3.5 A.4); their fragments are counted when they are decoded.
+    if length != UNDEFINED and frames * frame_bytes > min(length, len(parsed.body) - start):
+        raise BadFile("it holds fewer pixels than its Rows, Columns and frames say")
 
 
 def _native_syntax(parsed: Parsed) -> str:

@@ -132,6 +132,7 @@ def _inspect(gathered: Gathered, decoder: Decoder, limits: Limits, tell: Progres
 def _inspect_entries(entries, found: _Found, salt: str, decoder: Decoder, limits: Limits, tell: Progress) -> None:
     asked: list[Entry] = []
     seen = {(frame.header.sop_instance_uid, frame.header.sha256) for frame in found.frames}
+    images = 0
 
     def tasks() -> Iterator[Task]:
         total = 0
@@ -148,6 +149,9 @@ def _inspect_entries(entries, found: _Found, salt: str, decoder: Decoder, limits
     for done, answer in enumerate(decoder.ask("inspect", tasks(), {"salt": salt})):
         entry, said = asked[done], answer.said
         if said["kind"] == "mr":
+            images += len(said["frames"])
+            if images > limits.all_frames:
+                raise ExamError(f"the files hold more than {limits.all_frames:,} images: give the folder of one exam")
             header, frames = _records(said)
             key = (header.sop_instance_uid, header.sha256)
             found.twice += key in seen

@@ -118,6 +118,7 @@ def test_rows_and_columns_that_lie_about_a_codestream_are_caught_before_decoding
         ({"Rows": 4096, "Columns": 4096}, "it holds fewer pixels than its Rows and Columns say"),
         ({"Rows": 0}, "it has no Rows or no Columns"),
         ({"NumberOfFrames": 2000000}, "it says 2000000 frames; 1 to 4096 are read"),
+        ({"NumberOfFrames": 4096, "PixelData": b"\0\0"}, "it says 4096 frames and describes none of them"),
         ({"BitsAllocated": 32}, "BitsAllocated is 32; MR images have 8 or 16"),
         ({"BitsStored": 17}, "BitsStored 17 and HighBit 11 do not fit BitsAllocated 16"),
         ({"SamplesPerPixel": 7}, "SamplesPerPixel is 7; images have 1 or 3"),
@@ -129,6 +130,28 @@ def test_attributes_that_lie_about_native_pixels_are_caught(read, lie, reason):
     exam = read(bad + coronal)
     assert exam.planes == (Plane.CORONAL,)
     assert {one.reason for one in exam.skipped} == {reason}
+
+
+def test_a_multi_frame_file_that_lacks_the_pixels_of_its_frames_is_skipped_unread():
+    lie = builder.enhanced("axial")
+    lie.PixelData = lie.PixelData[:-2]
+    decoder = Decoder()
+    (answer,) = decoder.ask("inspect", [Task({"position": 0}, builder.to_bytes(lie))], {"salt": ""})
+    decoder.close()
+    assert answer.said == {
+        "kind": "bad",
+        "reason": "it holds fewer pixels than its Rows, Columns and frames say",
+        "parts": 0,
+    }
+
+
+def test_small_files_of_more_frames_than_an_exam_has_are_refused(read):
+    files = [builder.enhanced(plane) for plane in builder.IOP]
+    assert len(read(files, limits=Limits(all_frames=24)).series) == 3
+    with pytest.raises(ExamError, match="the files hold more than 23 images: give the folder of one exam"):
+        read(files, limits=Limits(all_frames=23))
+    with pytest.raises(ExamError, match="more than 23 images"):
+        read([files[0]] * 3, limits=Limits(all_frames=23))
 
 
 @pytest.mark.parametrize(("run", "outcome"), [(b"\x81", "whole"), (b"\x8a", "more than")])
