@@ -114,19 +114,29 @@ def _check_table(source: Path | BytesIO, limits: Limits) -> None:
 
 
 def _table_size(file: BinaryIO) -> int | None:
-    """Bytes of the table of contents (APPNOTE 4.3.16, zip64 4.3.14); None where there is none."""
+    """Bytes of the table of contents (APPNOTE 4.3.16, zip64 4.3.14); None where there is none.
+
+    A zip64 locator may point at one record while another stands right before it, and zipfile's versions differ in which
+    of the two they believe: the larger size counts.
+    """
     length = file.seek(0, 2)
     start = max(0, length - _END_SIZE - _COMMENT_SIZE)
-    file.seek(start)
-    tail = file.read()
+    tail = _bytes_at(file, start, _END_SIZE + _COMMENT_SIZE)
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + _END_SIZE:
         return None
-    size = int.from_bytes(tail[at + 12 : at + 16], "little")
-    locator = at - _LOCATOR_SIZE
-    if locator >= 0 and tail[locator : locator + 4] == _LOCATOR64:
-        file.seek(int.from_bytes(tail[locator + 8 : locator + 16], "little"))
-        end = file.read(_END64_SIZE)
-        if end[:4] == _END64:
-            size = int.from_bytes(end[40:48], "little")
-    return size
+    locator_at = start + at - _LOCATOR_SIZE
+    locator = _bytes_at(file, locator_at, _LOCATOR_SIZE)
+    if locator[:4] != _LOCATOR64:
+        return int.from_bytes(tail[at + 12 : at + 16], "little")
+    places = {int.from_bytes(locator[8:16], "little"), locator_at - _END64_SIZE}
+    records = [record for place in places if (record := _bytes_at(file, place, _END64_SIZE))[:4] == _END64]
+    return max((int.from_bytes(record[40:48], "little") for record in records), default=None)
+
+
+def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
+    """Up to ``count`` bytes from ``place``; none where the file has no such place."""
+    if not 0 <= place < file.seek(0, 2):
+        return b""
+    file.seek(place)
+    return file.read(count)

@@ -100,12 +100,46 @@ def test_a_table_of_contents_out_of_all_proportion_is_not_loaded():
     data[at + 12 : at + 16] = struct.pack("<I", 30_000_000)
     with pytest.raises(ExamError, match="the zip lists more than 20,000 files"):
         read_zip(bytes(data))
-    big = bytearray(zipped([("a", good()[0])]))
-    end = big.rindex(b"PK\x05\x06")
-    record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, 2**40, 0)
-    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+
+
+def record64(table_bytes: int) -> bytes:
+    """A zip64 end record that says how large the table of contents is."""
+    return b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, table_bytes, 0)
+
+
+def locator64(place: int) -> bytes:
+    """A zip64 locator that says where the end record lies."""
+    return b"PK\x06\x07" + struct.pack("<IQI", 0, place, 1)
+
+
+@pytest.mark.parametrize("comment", [0, 65_535], ids=["no comment", "the longest comment"])
+@pytest.mark.parametrize("pointed_at", ["the record", "the start", "a small record", "beyond the end"])
+def test_a_large_zip64_table_of_contents_is_not_loaded_wherever_its_locator_points(pointed_at, comment, tmp_path):
+    data = zipped([("a", good()[0])])
+    end = data.rindex(b"PK\x05\x06")
+    decoy = record64(1000)
+    place = {"the record": end + len(decoy), "the start": 0, "a small record": end, "beyond the end": 2**62}[pointed_at]
+    tail = data[end:-2] + struct.pack("<H", comment) + bytes(comment)
+    whole = data[:end] + decoy + record64(2**40) + locator64(place) + tail
+    file = tmp_path / "exam.zip"
+    file.write_bytes(whole)
+    for source in (file, UploadedFile("exam.zip", whole)):
+        with pytest.raises(ExamError, match="the zip lists more than 20,000 files"):
+            read_exam(source)
+
+
+def test_a_zip64_record_that_only_its_locator_finds_counts_too():
+    data = zipped([("a", good()[0])])
+    end = data.rindex(b"PK\x05\x06")
     with pytest.raises(ExamError, match="the zip lists more than 20,000 files"):
-        read_zip(bytes(big[:end]) + record + locator + bytes(big[end:]))
+        read_zip(data[:end] + record64(2**40) + bytes(8) + locator64(end) + data[end:])
+
+
+def test_an_honest_zip64_is_read(monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 10)
+    data = zipped([(str(n), one) for n, one in enumerate(good())])
+    assert b"PK\x06\x07" in data
+    assert read_zip(data).series[Plane.AXIAL].slices == 12
 
 
 def test_a_zip_inside_a_zip_is_not_opened():
