@@ -1,15 +1,19 @@
 """The decoding process: parses and decodes files with a bound on its memory, and may die without harm.
 
-Started by ``decoder`` as ``python -m mrnet_core.dicom.child FD BYTES``. The two ends speak over one socket pair: each
-message is a JSON object, followed by as many raw messages as its ``parts`` say. No pickle crosses the border, so that
-a decoder taken over by a hostile file can answer only with plain values.
+Started by ``decoder`` as ``python -m mrnet_core.dicom.child FD BYTES SECONDS``. The two ends speak over one socket
+pair: each message is a JSON object, followed by as many raw messages as its ``parts`` say. No pickle crosses the
+border, so that a decoder taken over by a hostile file can answer only with plain values.
 """
 
 import hashlib
 import json
 import logging
+import os
 import resource
+import signal
 import sys
+import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -24,16 +28,47 @@ from mrnet_core.dicom.privacy import DIRECTORY_CLASS, describe, is_mr, sop_class
 
 THREADS = 2
 """Decoders release the interpreter's lock."""
+BEAT = 0.5
+"""Seconds between two looks at whether the process that started this one is still there."""
 MALFORMED = "it is malformed"
 
 
-def serve(connection: Connection, memory: int) -> None:
-    """Answer until the other end closes."""
+def serve(connection: Connection, memory: int, seconds: float) -> None:
+    """Answer until the other end closes, or its process is gone.
+
+    Parameters
+    ----------
+    connection
+        This end of the socket.
+    memory
+        Bytes of address space that may be taken beyond those in use at the start.
+    seconds
+        How long a decoder may hold the interpreter's lock before the process is ended.
+    """
     config.settings.reading_validation_mode = config.IGNORE
     warnings.simplefilter("ignore")  # pydicom's warnings quote values, and values can name a patient
     logging.disable()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    threading.Thread(target=_watch, args=(os.getppid(), seconds), daemon=True).start()
     _bound_memory(memory)
     connection.send_bytes(b"ready")
+    _answer(connection)
+
+
+def _watch(parent: int, seconds: float) -> None:
+    """End this process once its parent is gone: a decoder that hangs never sees that the socket is closed.
+
+    While a decoder holds the interpreter's lock this thread stands still too; then the alarm, which it puts off at
+    every beat, ends the process from outside the interpreter.
+    """
+    while os.getppid() == parent:
+        signal.setitimer(signal.ITIMER_REAL, seconds + 4 * BEAT)
+        time.sleep(BEAT)
+    os._exit(1)
+
+
+def _answer(connection: Connection) -> None:
+    """Answer requests until the other end closes."""
     with ThreadPoolExecutor(THREADS) as threads:
         while True:
             try:
@@ -122,4 +157,4 @@ def _bound_memory(extra: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    serve(Connection(int(sys.argv[1])), int(sys.argv[2]), float(sys.argv[3]))

@@ -161,7 +161,7 @@ class Decoder:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", self.module),
-                    *(str(theirs.fileno()), str(self._limits.child_bytes)),
+                    *(str(theirs.fileno()), str(self._limits.child_bytes), str(self._limits.seconds)),
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

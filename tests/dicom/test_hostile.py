@@ -1,9 +1,14 @@
 """Damaged, lying and hostile files cost a sentence, never the process, the disc or the machine's memory."""
 
+import os
 import pickle
+import subprocess
+import sys
+import time
 import tracemalloc
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +22,7 @@ from mrnet_core.dicom.parse import BadFile, inflate
 from mrnet_core.dicom.samples import SAMPLES, sample_file
 from mrnet_core.domain import ExamError, InstallationError, Plane
 from tests.dicom import builder
-from tests.dicom.crashing_child import ABORT, GROW, HANG
+from tests.dicom.crashing_child import ABORT, GROW, HANG, HOLD
 from tests.dicom.recode import JPEG_2000, JPEG_LOSSLESS_FIRST, JPEG_LS, RLE, recoded
 
 MIB = 2**20
@@ -251,6 +256,57 @@ def test_a_file_that_kills_the_process_is_skipped_and_the_rest_is_read(read, cra
 def test_a_file_that_hangs_the_process_is_skipped_and_the_rest_is_read(read, crashing):
     exam = read(with_cue(HANG), decoder=crashing(seconds=1.0))
     assert [(one.position, one.reason) for one in exam.skipped] == [(5, SLOW)]
+
+
+READER = """
+from mrnet_core.dicom import Limits, UploadedFile, read_exam
+from tests.dicom import builder
+from tests.dicom.test_hostile import Crashing, with_cue
+
+decoder = Crashing(Limits(seconds={seconds}))
+
+
+def progress(words, share):
+    if words == "Decoding images":
+        print(decoder._process.pid, flush=True)
+
+
+files = [UploadedFile("x", builder.to_bytes(one)) for one in with_cue({cue})]
+read_exam(files, decoder=decoder, progress=progress)
+"""
+"""A process that reads an exam with a file that hangs the decoder, and says the decoder's process ID before that."""
+
+
+@pytest.mark.parametrize(("cue", "seconds"), [(HANG, 600), (HOLD, 2)], ids=["hangs", "holds the lock too"])
+def test_a_decoder_that_hangs_ends_soon_after_the_process_that_started_it_was_killed(cue, seconds):
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER.format(cue=cue, seconds=seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    decoder = int(reader.stdout.readline())
+    time.sleep(1)
+    reader.kill()
+    reader.wait()
+    deadline = time.monotonic() + 20
+    while is_alive(decoder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = is_alive(decoder)
+    if left:
+        os.kill(decoder, 9)
+    assert not left
+
+
+def is_alive(pid: int) -> bool:
+    """True while a process of that ID runs; one that ended may keep its ID until somebody asks after it."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # gone meanwhile, or a system without /proc
 
 
 def test_a_file_that_eats_memory_meets_the_limit_and_is_skipped(read, crashing):
