@@ -129,6 +129,7 @@ def _serve(connection: Connection) -> None:
             continue  # a cancel that crossed the job's own end
         torch.set_num_threads(begin.threads)
         connection.send(_answer(connection, exams, begin))
+        del begin  # it may hold an exam, and nothing of one is kept while the next job is awaited
 
 
 def _refuse(connection: Connection, message: str) -> None:

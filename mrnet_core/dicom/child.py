@@ -68,22 +68,27 @@ def _watch(parent: int, seconds: float) -> None:
 
 
 def _answer(connection: Connection) -> None:
-    """Answer requests until the other end closes."""
+    """Answer requests until the other end closes; between two requests nothing of a file is held."""
     with ThreadPoolExecutor(THREADS) as threads:
-        while True:
-            try:
-                request = json.loads(connection.recv_bytes())
-                parts = [connection.recv_bytes() for _ in range(request["parts"])]
-            except EOFError:
-                return
-            work = _inspect if request["do"] == "inspect" else _decode
-            # One file's answer each, in order: a lost process has answered for the files before the bad one.
-            for answer, pixels in threads.map(work, _jobs(request), parts):
-                connection.send_bytes(json.dumps(answer | {"parts": len(pixels)}).encode())
-                for frame in pixels:
-                    connection.send_bytes(np.ascontiguousarray(frame).data.cast("B"))
-                del pixels
-            parts.clear()
+        while _answer_one(connection, threads):
+            pass
+
+
+def _answer_one(connection: Connection, threads: ThreadPoolExecutor) -> bool:
+    """Wait for a request and answer it; False where the other end closed instead."""
+    try:
+        request = json.loads(connection.recv_bytes())
+        parts = [connection.recv_bytes() for _ in range(request["parts"])]
+    except EOFError:
+        return False
+    work = _inspect if request["do"] == "inspect" else _decode
+    # One file's answer each, in order: a lost process has answered for the files before the bad one.
+    for answer, pixels in threads.map(work, _jobs(request), parts):
+        connection.send_bytes(json.dumps(answer | {"parts": len(pixels)}).encode())
+        for frame in pixels:
+            connection.send_bytes(np.ascontiguousarray(frame).data.cast("B"))
+        del pixels
+    return True
 
 
 def _jobs(request: dict) -> list[dict]:

@@ -1,14 +1,20 @@
 """A worker's answers, with the two ends of its socket in one process and a reader that the test writes."""
 
+import gc
+import sys
+import threading
+import time
+import weakref
 from multiprocessing import Pipe
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mrnet_core import api
 from mrnet_core.api import worker
 from mrnet_core.api.viewer_data import DemoTruth
-from mrnet_core.api.worker import Begin, Cancel, Failed, MakeDemo, Predict, Predicted, Read, ReadUpload, Stage
+from mrnet_core.api.worker import Begin, Cancel, Failed, MakeDemo, Predict, Predicted, Read, ReadUpload, Ready, Stage
 from mrnet_core.domain import ArtifactError, Exam, ExamError, Plane, Series, Window
 
 EXAM = Exam(
@@ -123,3 +129,25 @@ def test_a_worker_that_cannot_start_answers_every_job_with_the_reason():
         worker._refuse(closing, "no torch here")
     assert [type(event) for event in closing.sent[1:]] == [Failed, Failed]
     assert {event.message for event in closing.sent[1:]} == {"no torch here"}
+
+
+def test_a_worker_holds_no_exam_while_it_waits_for_the_next_job(monkeypatch):
+    held = []
+    exams = rooms(predict_exam=lambda exam, predictor, progress: held.append(weakref.ref(exam)))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=lambda number: None))
+    monkeypatch.setitem(sys.modules, "mrnet_core.api.exams", exams)
+    monkeypatch.setattr(api, "exams", exams, raising=False)
+    app, ours = Pipe()
+    serving = threading.Thread(target=worker.serve, args=(ours,), daemon=True)
+    serving.start()
+    assert app.recv() == Ready()
+    app.send(Begin(Predict(EXAM), None, 1))
+    assert app.recv() == Predicted(None)
+    deadline = time.monotonic() + 5
+    while held[0]() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert held[0]() is None
+    app.close()
+    serving.join(5)
+    assert not serving.is_alive()

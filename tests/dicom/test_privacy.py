@@ -1,11 +1,18 @@
 """Only the allow-list survives: nothing that names a patient leaves the reading, in any word or record."""
 
+import gc
+import json
 import pickle
-from dataclasses import fields
+import threading
+import time
+import weakref
+from dataclasses import asdict, fields
+from multiprocessing import Pipe
 
+import numpy as np
 import pytest
 
-from mrnet_core.dicom import UploadedFile
+from mrnet_core.dicom import Limits, UploadedFile, child
 from mrnet_core.dicom.decoder import Task, shared_decoder
 from mrnet_core.dicom.frame import Header
 from mrnet_core.domain import ExamError, Plane
@@ -86,3 +93,30 @@ def test_refusals_name_nobody(read):
 def test_the_series_description_survives_stripped(read):
     exam = read(builder.series("axial", SeriesDescription="  AX PD FS \x07 "))
     assert exam.series[Plane.AXIAL].description == "AX PD FS"
+
+
+def test_the_decoding_process_holds_no_picture_while_it_waits_for_the_next_request(monkeypatch):
+    held = []
+
+    def stored_values(body, header, index):
+        picture = np.zeros((4, 4), np.uint16)
+        held.append(weakref.ref(picture))
+        return picture
+
+    monkeypatch.setattr(child, "stored_values", stored_values)
+    ours, theirs = Pipe()
+    serving = threading.Thread(target=child._answer, args=(theirs,), daemon=True)
+    serving.start()
+    job = {"header": {"transfer_syntax_uid": ""}, "frames": [0, 1]}
+    ours.send_bytes(json.dumps({"do": "decode", "parts": 1, "limits": asdict(Limits()), "files": [job]}).encode())
+    ours.send_bytes(b"a file")
+    assert json.loads(ours.recv_bytes()) == {"kind": "pixels", "parts": 2}
+    assert [len(ours.recv_bytes()) for _ in range(2)] == [32, 32]
+    deadline = time.monotonic() + 5
+    while any(one() is not None for one in held) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert [one() for one in held] == [None, None]
+    ours.close()
+    serving.join(5)
+    assert not serving.is_alive()
