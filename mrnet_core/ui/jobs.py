@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mrnet_core.api.viewer_data import DemoTruth
 from mrnet_core.api.worker import (
+    INTERNAL_ERROR,
     Begin,
     Cancel,
     Failed,
@@ -28,7 +30,7 @@ from mrnet_core.api.worker import (
     Ready,
     Stage,
 )
-from mrnet_core.domain import Exam, ExamPrediction, InputError
+from mrnet_core.domain import Exam, ExamPrediction, InputError, InstallationError
 
 WORKERS = 2
 """Measured for eight exams at once on two cores (design decision): more workers only share the same cores."""
@@ -41,6 +43,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 WORKER_LOST = (
     "The process that worked on this exam ended unexpectedly (out of memory, or stopped from outside). "
     "Nothing was kept; try again, with fewer files if the exam is very large."
+)
+WORKER_ABSENT = (
+    "The process that reads exams does not start ({reason}). Nothing was kept; close other programs and try again, and "
+    "if it happens again stop the app and run `python -m mrnet_core doctor`."
 )
 
 
@@ -140,30 +146,45 @@ class Pool:
         return job, threads
 
     def _keep(self) -> None:
-        """One worker's life: start it, feed it, replace it when it is lost."""
+        """One worker's life: start it, feed it, replace it when it is lost. No error of a job may end it."""
         worker = None
         while True:
-            if worker is None or worker.process.poll() is not None:
-                worker = _Worker()
+            with suppress(Exception):  # started before a job needs it; a job that needs it tries again and says why not
+                worker = _alive(worker)
             taken = self._next()
             if taken is None:
-                worker.stop()
+                if worker is not None:
+                    worker.stop()
                 return
             job, threads = taken
             try:
+                worker = _alive(worker)
                 worker.run(job, threads)
-            except (EOFError, OSError):
-                worker.stop()
-                if job.cancel_asked is not None:
-                    job.state = "cancelled"
-                else:
-                    job.message, job.at_fault, job.state = WORKER_LOST, "installation", "failed"
+            except Exception as error:  # noqa: BLE001  whatever it was, the job ends and the next one is served
+                if worker is not None:
+                    worker.stop()
+                _fail(job, error)
             finally:
                 with self._changed:
                     self._running.discard(id(job))
                 job.files.clear()
                 # The thread sleeps in _next with its locals: let go of the job, or its pixels outlive the session.
                 del job, taken
+
+
+def _fail(job: Job, error: Exception) -> None:
+    """End a job that an error ended; an error's own words may quote the exam."""
+    if job.cancel_asked is not None:
+        job.state = "cancelled"
+        return
+    job.message, job.at_fault = INTERNAL_ERROR, "installation"
+    if isinstance(error, InstallationError):
+        job.message = str(error)
+    elif isinstance(error, (EOFError, OSError)):
+        job.message = WORKER_LOST
+    else:
+        print(f"pool: {type(error).__name__} in a job", file=sys.stderr, flush=True)
+    job.state = "failed"
 
 
 class _Worker:
@@ -230,6 +251,16 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _alive(worker: _Worker | None) -> _Worker:
+    """The worker at hand, or a new one where there is none or it is lost; InstallationError where none starts."""
+    if worker is not None and worker.process.poll() is None:
+        return worker
+    try:
+        return _Worker()
+    except OSError as error:
+        raise InstallationError(WORKER_ABSENT.format(reason=error.strerror or type(error).__name__)) from error
 
 
 _pool: Pool | None = None

@@ -12,18 +12,26 @@ from mrnet_core.ui.session import exam_session, open_demo
 MultiPartParser.spool_max_size = 2 << 30
 """Bytes of an upload that the web server keeps in memory before it turns to a file: more than the largest upload
 allowed, so that pixels never touch a disk, whatever TMPDIR is."""
+LARGEST_UPLOAD = 1 << 30
+"""Bytes of an exam's files together; the server's own bound (``maxUploadSize``) is on each file."""
 
 
 def take_upload(widget_key: str) -> None:
-    """Send what was dropped on the uploader to a worker, and purge the uploader's own copy."""
+    """Send what was dropped on the uploader to a worker, unless it is too much, and purge the uploader's own copy."""
     uploaded = st.session_state.get(widget_key) or []
     if not uploaded:
         return
-    files = [(file.name, file.getvalue()) for file in uploaded]
     session = exam_session()
-    session.demo = None
-    st.query_params.clear()
-    session.start(ReadUpload(files=len(files)), files)
+    session.forget()
+    total = sum(file.size for file in uploaded)
+    if total > LARGEST_UPLOAD:
+        session.problem = (
+            f"The files are {total / 2**20:,.0f} MB together, and an exam may have {LARGEST_UPLOAD / 2**20:,.0f} MB: "
+            "drop the zip, files or folder of one exam only."
+        )
+    else:
+        files = [(file.name, file.getvalue()) for file in uploaded]
+        session.start(ReadUpload(files=len(files)), files)
     context = get_script_run_ctx()
     if context is not None:
         for file in uploaded:
@@ -44,7 +52,7 @@ def show_upload() -> None:
         key=key,
         on_change=take_upload,
         args=(key,),
-        help="Up to 1 GB. The series are chosen from the DICOM attributes; other files are passed over.",
+        help="Up to 1 GB together. The series are chosen from the DICOM attributes; other files are passed over.",
     )
 
 

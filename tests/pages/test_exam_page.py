@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.testing.v1 import AppTest
 
 from mrnet_core.api.viewer_data import DemoTruth
@@ -26,6 +27,7 @@ from mrnet_core.domain import (
     Window,
 )
 from mrnet_core.ui import session as session_module
+from mrnet_core.ui import upload as upload_module
 from mrnet_core.ui.session import ExamSession
 from mrnet_core.ui.text import RESEARCH_NOTICE, SYNTHETIC_ON_REAL
 
@@ -255,7 +257,9 @@ def test_an_exam_whose_networks_failed_stays_and_can_be_tried_again(queue):
     assert isinstance(queue.jobs[0].request, Predict)
 
 
-def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, monkeypatch):
+@pytest.fixture
+def kept(monkeypatch):
+    """What the server keeps of uploads, by the uploader's own names for them."""
     kept = {}
     add, remove = MemoryUploadedFileManager.add_file, MemoryUploadedFileManager.remove_file
 
@@ -269,6 +273,10 @@ def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, 
 
     monkeypatch.setattr(MemoryUploadedFileManager, "add_file", spy_add)
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", spy_remove)
+    return kept
+
+
+def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, kept):
     page = open_page(demo="nothing", slices="sagittal-3")
     page.file_uploader[0].set_value([("exam.zip", b"PK", "application/zip"), ("b.dcm", b"\x00", "")])
     assert kept == {}
@@ -280,6 +288,22 @@ def test_an_upload_goes_to_a_worker_and_the_uploaders_own_copy_is_purged(queue, 
     assert not page.query_params
     page.run()
     assert len(queue.jobs) == 1
+
+
+def test_files_that_are_too_much_together_are_refused_before_they_are_copied_and_purged(queue, kept, monkeypatch):
+    monkeypatch.setattr(upload_module, "LARGEST_UPLOAD", 3 << 20)
+    monkeypatch.setattr(UploadedFile, "getvalue", lambda self: pytest.fail("the files were copied"))
+    page = open_page()
+    page.file_uploader[0].set_value([(name, bytes(2 << 20), "") for name in ("a.dcm", "b.dcm")]).run()
+    assert not page.exception
+    assert queue.jobs == []
+    assert kept == {}
+    (line,) = notes(page, "mr-error")
+    assert (
+        line
+        == "The files are 4 MB together, and an exam may have 3 MB: drop the zip, files or folder of one exam only."
+    )
+    assert len(page.get("file_uploader")) == 1
 
 
 def late_look():

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from mrnet_core.api.worker import MakeDemo
+from mrnet_core.api.worker import INTERNAL_ERROR, MakeDemo
 from mrnet_core.domain import InputError
 from mrnet_core.ui import jobs
 from mrnet_core.ui.jobs import WORKER_LOST, Job, Pool
@@ -25,19 +25,27 @@ class Process:
 
 
 class ScriptedWorker:
-    """Holds each job until ``release``; jobs of seed 13 lose the worker."""
+    """Holds each job until ``release``; jobs of seed 13 lose the worker, jobs of seed 14 meet an unexpected error."""
 
     made: ClassVar[list["ScriptedWorker"]] = []
     release = threading.Event()
+    absent: ClassVar[list[OSError]] = []
+    """Why the next workers do not start."""
 
     def __init__(self):
+        if ScriptedWorker.absent:
+            raise ScriptedWorker.absent.pop()
         self.process = Process()
         ScriptedWorker.made.append(self)
 
     def run(self, job, threads):
+        if self.process.status is not None:
+            raise EOFError
         if job.request.seed == 13:
             self.process.status = 1
             raise EOFError
+        if job.request.seed == 14:
+            raise ValueError("DOE^JANE is no number")
         while not ScriptedWorker.release.wait(0.01):
             if job.cancel_asked is not None:
                 job.state = "cancelled"
@@ -52,6 +60,7 @@ class ScriptedWorker:
 def pool(monkeypatch):
     monkeypatch.setattr(jobs, "_Worker", ScriptedWorker)
     ScriptedWorker.made.clear()
+    ScriptedWorker.absent.clear()
     ScriptedWorker.release = threading.Event()
     pools = []
 
@@ -116,6 +125,44 @@ def test_a_lost_worker_fails_its_job_with_a_sentence_and_the_next_job_gets_a_new
     after = one.submit(a_job())
     wait_until(lambda: after.over)
     assert after.state == "done"
+    assert len(ScriptedWorker.made) == 2
+
+
+def test_an_unexpected_error_fails_its_job_without_its_words_and_the_next_job_is_served(pool, capfd):
+    one = pool(workers=1)
+    failed = one.submit(a_job(seed=14))
+    wait_until(lambda: failed.over)
+    assert (failed.state, failed.message, failed.at_fault) == ("failed", INTERNAL_ERROR, "installation")
+    assert failed.files == []
+    assert "DOE" not in capfd.readouterr().err
+    ScriptedWorker.release.set()
+    after = one.submit(a_job())
+    wait_until(lambda: after.over)
+    assert after.state == "done"
+    assert len(ScriptedWorker.made) == 2
+
+
+def test_a_worker_that_does_not_start_fails_the_job_that_needs_it_and_starts_for_the_next(pool):
+    ScriptedWorker.absent += [OSError(12, "Cannot allocate memory")] * 2
+    one = pool(workers=1)
+    failed = one.submit(a_job())
+    wait_until(lambda: failed.over)
+    assert (failed.state, failed.at_fault) == ("failed", "installation")
+    assert "does not start (Cannot allocate memory)" in failed.message
+    ScriptedWorker.release.set()
+    after = one.submit(a_job())
+    wait_until(lambda: after.over)
+    assert after.state == "done"
+
+
+def test_a_worker_lost_while_it_waited_costs_no_job(pool):
+    one = pool(workers=1)
+    ScriptedWorker.release.set()
+    wait_until(lambda: ScriptedWorker.made)
+    ScriptedWorker.made[0].process.status = 1
+    job = one.submit(a_job())
+    wait_until(lambda: job.over)
+    assert job.state == "done"
     assert len(ScriptedWorker.made) == 2
 
 
