@@ -208,7 +208,7 @@ def validation_text(validation: Validation, specificity: float, prevalence: floa
         "",
         f"Predictive values (prevalence: {stated}) and likelihood ratios",
         grid(
-            ("Rule", "Prevalence", "PPV", "NPV", "LR+", "LR−"),
+            ("Rule", "Prevalence", "PPV", "NPV", "LR+", "LR−", ""),
             _predictive_rows(predictive_frame(validation, specificity, prevalence)),
         ),
         "",
@@ -265,6 +265,7 @@ def _predictive_rows(values: pd.DataFrame) -> list[tuple]:
                 interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], digits)
                 for name, digits in (("ppv", 3), ("npv", 3), ("lr_positive", 2), ("lr_negative", 2))
             ),
+            row["note"],
         )
         for row in values.to_dict("records")
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mrnet_core.domain import Plane, Task
-from mrnet_core.report.tables import number
+from mrnet_core.report.tables import interval, number
 
 CI = " (95% CI)"
 HEADS = {
@@ -99,9 +99,8 @@ def _is_bound(name: str, cells: dict[str, list], middle: str | None) -> bool:
 
 
 def _joined(name: str, *values: float) -> str:
-    """``0.781 (0.490, 1.000)``; unlike ``interval`` it keeps the bounds of an infinite estimate."""
-    estimate, lower, upper = (number(value, 2 if name in TWO_DIGITS else 3) for value in values)
-    return estimate if estimate == "–" else f"{estimate} ({lower}, {upper})"
+    """``0.781 (0.490, 1.000)``."""
+    return interval(*values, digits=2 if name in TWO_DIGITS else 3)
 
 
 def _worded(name: str, value: object) -> str:

@@ -41,8 +41,8 @@ def p_text(value: float | None) -> str:
 
 
 def interval(estimate: float, lower: float, upper: float, digits: int = 3) -> str:
-    """``0.714 (0.500, 0.862)``."""
-    if not math.isfinite(estimate):
+    """``0.714 (0.500, 0.862)``; an infinite estimate keeps its bounds: ``∞ (1.44, ∞)``."""
+    if math.isnan(estimate):
         return "–"
     return f"{number(estimate, digits)} ({number(lower, digits)}, {number(upper, digits)})"
 
@@ -207,7 +207,7 @@ def predictive_frame(validation: Validation, specificity: float = 0.9, prevalenc
         for rule, index in cases:
             view = operating_view(validation, task, index, prevalence=prevalence)
             row: dict = {"task": task.value, "rule": rule, "prevalence": view.predictive.prevalence}
-            notes = []
+            said: dict[str, list[str]] = {}
             values = {
                 "ppv": view.predictive.positive,
                 "npv": view.predictive.negative,
@@ -216,9 +216,9 @@ def predictive_frame(validation: Validation, specificity: float = 0.9, prevalenc
             }
             for name, value in values.items():
                 row |= {name: value.estimate, f"{name}_lower": value.lower, f"{name}_upper": value.upper}
-                notes += [f"{name}: {value.note}"] if value.note else []
-                notes += [f"{name} is infinite"] if np.isinf(value.estimate) and not value.note else []
-            rows.append(row | {"note": "; ".join(notes)})
+                if value.note:
+                    said.setdefault(value.note, []).append(name)
+            rows.append(row | {"note": "; ".join(f"{', '.join(names)}: {note}" for note, names in said.items())})
     return pd.DataFrame(rows)
 
 

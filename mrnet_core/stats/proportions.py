@@ -50,6 +50,8 @@ def wilson_bounds(
         raise StatisticsError("x and n must be whole numbers with 0 <= x <= n")
     empty = trials == 0
     lower, upper = proportion_confint(successes, np.where(empty, 1.0, trials), alpha=1.0 - level, method="wilson")
+    # At 0 and n one bound is the proportion itself; arithmetic would miss it by a last digit.
+    lower, upper = np.where(successes == 0, 0.0, lower), np.where(successes == trials, 1.0, upper)
     return np.where(empty, NAN, lower), np.where(empty, NAN, upper)
 
 

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from mrnet_core.api import evidence as api
+from mrnet_core.domain import Task
 from mrnet_core.report.evidence_json import records_of
 from mrnet_core.report.evidence_text import grid
-from mrnet_core.report.tables import as_printed, number, p_text
+from mrnet_core.report.tables import as_printed, interval, number, p_text
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,32 @@ from mrnet_core.report.tables import as_printed, number, p_text
 )
 def test_numbers_are_rounded_half_up_with_a_true_minus(value, text):
     assert number(value) == text
+
+
+def test_an_infinite_estimate_keeps_its_bounds_and_an_undefined_one_has_none():
+    assert interval(np.inf, 1.4412, np.inf, 2) == "∞ (1.44, ∞)"
+    assert interval(np.nan, 0.1, 0.2) == "–"
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.1, 0.9])
+def test_every_interval_of_the_published_curves_holds_its_estimate(prevalence):
+    validation = api.published_validation()
+    for task, entry in validation.tasks.items():
+        for index in range(len(entry.points)):
+            view = api.operating_view(validation, task, index, prevalence=prevalence)
+            pairs = (view.predictive, view.ratios)
+            for value in [one for pair in pairs for one in (pair.positive, pair.negative)]:
+                assert np.isnan(value.estimate) or value.lower <= value.estimate <= value.upper, (task, index, value)
+
+
+def test_a_rate_with_an_empty_cell_says_on_the_page_how_its_interval_was_made():
+    """ACL, operating point 5: five true tears called and no healthy knee."""
+    validation = api.published_validation()
+    frame = api.operating_frame(api.operating_view(validation, Task.ACL, 5, prevalence=0.1)).set_index("Measure")
+    shown = frame["Estimate (95% CI)"]
+    assert shown["Positive predictive value"] == "1.000 (0.138, 1.000)"
+    assert shown["Positive likelihood ratio"] == "∞ (1.44, ∞)"
+    assert "score interval" in frame["Note"]["Positive predictive value"]
 
 
 def test_small_p_values_are_written_as_the_paper_does():

@@ -1,12 +1,18 @@
 """Proportions, tables, predictive values and averages against definitions, twins and cited examples."""
 
+import itertools
+
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.special
 import scipy.stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mrnet_core import stats
 from mrnet_core.stats import ConfusionMatrix
+from mrnet_core.stats.predictive import _score_limit
 
 
 @pytest.mark.parametrize(("x", "n", "level"), [(0, 5, 0.95), (5, 5, 0.9), (15, 21, 0.95), (7, 1000, 0.99)])
@@ -145,17 +151,74 @@ def test_likelihood_intervals_equal_the_delta_method_done_by_numbers():
         assert np.log(one.upper) - np.log(one.lower) == pytest.approx(2 * half, rel=1e-6)
 
 
-def test_empty_cells_keep_the_estimate_and_say_how_the_interval_was_made():
+def test_empty_cells_open_the_interval_on_their_side_and_say_how_it_was_made():
     matrix = ConfusionMatrix(tp=20, fp=0, fn=5, tn=30)
     ppv = stats.predictive_values(matrix, prevalence=0.1).positive
-    assert ppv.estimate == 1.0
-    assert ppv.lower < 1.0
-    assert "adjusted" in ppv.method
     ratio = stats.likelihood_ratios(matrix).positive
-    assert np.isinf(ratio.estimate)
-    assert np.isfinite(ratio.lower)
+    assert (ppv.estimate, ppv.upper, ratio.estimate, ratio.upper) == (1.0, 1.0, np.inf, np.inf)
+    assert 0 < ppv.lower < 1 < ratio.lower < np.inf
+    assert ppv.lower == pytest.approx(ratio.lower * 0.1 / (ratio.lower * 0.1 + 0.9))
     assert "infinite" in ratio.note
-    assert "1/2 added" in ratio.method
+    for one in (ppv, ratio):
+        assert "a cell of the table is empty, hence the score interval" in one.note
+        assert "Koopman" in one.method
+    never = ConfusionMatrix(tp=0, fp=3, fn=25, tn=27)
+    assert stats.likelihood_ratios(never).positive.lower == 0.0 == stats.predictive_values(never).positive.lower
+
+
+def test_every_interval_of_small_tables_holds_its_estimate():
+    """All 2 x 2 tables up to 5 and 4 exams, at several prevalences and levels."""
+    values = []
+    for n_pos, n_neg in itertools.product((1, 2, 5), (1, 4)):
+        for tp, fp in itertools.product(range(n_pos + 1), range(n_neg + 1)):
+            matrix = ConfusionMatrix(tp=tp, fp=fp, fn=n_pos - tp, tn=n_neg - fp)
+            for level in (0.5, 0.95, 0.999):
+                pairs = [stats.predictive_values(matrix, prevalence=p, level=level) for p in (None, 0.01, 0.5, 0.9)]
+                pairs += [stats.likelihood_ratios(matrix, level=level)]
+                values += [one for pair in pairs for one in (pair.positive, pair.negative)]
+    defined = [one for one in values if not np.isnan(one.estimate)]
+    assert len(defined) > 1000
+    assert all(one.lower <= one.estimate <= one.upper for one in defined)
+    assert all(one.lower < one.upper for one in defined)
+
+
+def slow_score_statistic(a, n1, b, n0, ratio):
+    """The score statistic with the likeliest proportions found by search."""
+    ceiling = min(1.0, 1.0 / ratio)
+
+    def unlikely(p0):
+        p1 = ratio * p0
+        terms = ((a, p1), (n1 - a, 1 - p1), (b, p0), (n0 - b, 1 - p0))
+        return -sum(scipy.special.xlogy(count, max(p, 0.0)) for count, p in terms)
+
+    p0 = scipy.optimize.minimize_scalar(unlikely, bounds=(0.0, ceiling), method="bounded", options={"xatol": 1e-12}).x
+    p1 = ratio * p0
+    return (a / n1 - ratio * b / n0) / np.sqrt(p1 * (1 - p1) / n1 + ratio**2 * p0 * (1 - p0) / n0)
+
+
+@pytest.mark.parametrize("counts", [(5, 58, 0, 62), (0, 12, 3, 20), (15, 15, 3, 20), (7, 15, 20, 20), (4, 4, 9, 9)])
+def test_the_score_interval_of_an_empty_cell_ends_where_a_slow_twin_reaches_the_normal_quantile(counts):
+    a, n1, b, n0 = counts
+    matrix = ConfusionMatrix(tp=a, fn=n1 - a, fp=b, tn=n0 - b)
+    got = stats.likelihood_ratios(matrix).positive
+    z = scipy.stats.norm.ppf(0.975)
+    if a:
+        assert slow_score_statistic(*counts, got.lower) == pytest.approx(z, abs=1e-4)
+    if b:
+        assert slow_score_statistic(*counts, got.upper) == pytest.approx(-z, abs=1e-4)
+
+
+def test_the_score_interval_is_that_of_koopmans_example():
+    """36 of 40 against 16 of 80: 2.94 to 7.15 (Koopman 1984); statsmodels gives the digits."""
+    z = scipy.stats.norm.ppf(0.975)
+    got = _score_limit(36, 40, 16, 80, z), 1 / _score_limit(16, 80, 36, 40, z)
+    assert got == pytest.approx((2.94, 7.15), abs=0.005)
+    want = confint_proportions_2indep(36, 40, 16, 80, method="score", compare="ratio", correction=False)
+    assert got == pytest.approx(want, rel=1e-9)
+
+
+def test_wilson_bounds_at_none_and_at_all_are_the_proportion_itself():
+    assert all(stats.wilson(0, n).lower == 0.0 and stats.wilson(n, n).upper == 1.0 for n in range(1, 200))
 
 
 def test_predictive_values_of_calls_never_made_are_nan_with_the_reason():
