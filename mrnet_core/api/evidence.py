@@ -66,25 +66,27 @@ from mrnet_core.report.slides import slides
 from mrnet_core.report.tables import (
     auc_frame,
     auc_words,
-    averages_frame,
     calibration_frame,
     calibration_words,
     comparison_frame,
     comparison_words,
+    operating_frame,
+    predictive_frame,
+    records_frame,
+    table_csv,
+    validation_frames,
+)
+from mrnet_core.report.tables_readers import (
+    averages_frame,
     crossover_frame,
     kappa_frame,
     model_auc_frame,
     mrmc_frame,
-    operating_frame,
-    predictive_frame,
     printed_table2,
     printed_table3,
     recomputed_s4,
     recomputed_table2,
     recomputed_table3,
-    records_frame,
-    table_csv,
-    validation_frames,
 )
 from mrnet_core.store import PUBLISHED, write_whole
 

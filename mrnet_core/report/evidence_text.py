@@ -16,18 +16,21 @@ from mrnet_core.report.tables import (
     auc_frame,
     calibration_frame,
     comparison_frame,
-    crossover_frame,
     interval,
-    kappa_frame,
-    model_auc_frame,
-    mrmc_frame,
+    level_name,
     number,
     p_text,
     predictive_frame,
+    task_name,
+)
+from mrnet_core.report.tables_readers import (
+    crossover_frame,
+    kappa_frame,
+    model_auc_frame,
+    mrmc_frame,
     recomputed_s4,
     recomputed_table2,
     recomputed_table3,
-    task_name,
 )
 
 WIDTH = 110
@@ -189,7 +192,7 @@ def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 def validation_text(validation: Validation, specificity: float, prevalence: float | None) -> str:
     """AUC, operating points and calibration, with the paper's values beside."""
-    percent = f"{validation.level:.0%}"
+    percent = level_name(validation.level)
     stated = "stated" if prevalence is not None else "the sample's"
     beside = ("Shortcut's AUC",) if validation.shortcut else ()
     lines = [

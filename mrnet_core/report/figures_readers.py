@@ -9,7 +9,8 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.published import PublishedEvidence
 from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
-from mrnet_core.report.tables import interval, metric_name, number, p_text, task_name
+from mrnet_core.report.tables import interval, level_name, metric_name, number, p_text, task_name
+from mrnet_core.report.tables_readers import level_of
 
 Evidence = PublishedEvidence | ReaderEvidence
 CONDITIONS = ("unassisted", "assisted")
@@ -18,7 +19,7 @@ OFFSET = 0.22
 
 
 def difference_figure(evidence: Evidence) -> FigureSpec:
-    """Figure 6: mean change of each metric with assistance, with 95% intervals, one panel a task."""
+    """Figure 6: mean change of each metric with assistance, with intervals, one panel a task."""
     frame = _defined(evidence.table3, "mean_difference")
     low, high = _span(frame, ("lower", "upper", "mean_difference"))
     panels = []
@@ -43,7 +44,7 @@ def difference_figure(evidence: Evidence) -> FigureSpec:
     best = frame.loc[frame["q_bh27"].idxmin()] if frame["q_bh27"].notna().any() else None
     alt = (
         "Mean change of specificity, sensitivity and accuracy with assistance over "
-        f"{_count(frame)} readers, with 95% intervals."
+        f"{_count(frame)} readers, with {_percent(evidence)} intervals."
     )
     if best is not None:
         alt += (
@@ -55,7 +56,8 @@ def difference_figure(evidence: Evidence) -> FigureSpec:
         "Change with model assistance",
         tuple(panels),
         alt,
-        "Mean over readers of assisted minus unassisted, with two-sided 95% t intervals (Figure 6 of the paper).",
+        f"Mean over readers of assisted minus unassisted, with two-sided {_percent(evidence)} t intervals (Figure 6 of "
+        "the paper).",
         evidence.source,
         chart="bar",
     )
@@ -156,9 +158,10 @@ def forest_table2(evidence: Evidence) -> FigureSpec | None:
         "table2",
         f"Model against unassisted {role}s",
         (Panel("", Axis("Proportion", max(0.0, low - 0.03), 1.01), _rows_axis(frame), tuple(layers)),),
-        "Specificity, sensitivity and accuracy of the model at threshold 0.5 beside the readers', with 95% intervals. "
-        + _smallest(frame, "p_yates"),
-        "Wilson 95% intervals." + (" By exam: resampling exams with all their reads." if by_exam else ""),
+        "Specificity, sensitivity and accuracy of the model at threshold 0.5 beside the readers', with "
+        f"{_percent(evidence)} intervals. " + _smallest(frame, "p_yates"),
+        f"Wilson {_percent(evidence)} intervals."
+        + (" By exam: resampling exams with all their reads." if by_exam else ""),
         evidence.source,
         chart="bar",
     )
@@ -180,8 +183,9 @@ def forest_table3(evidence: Evidence, *, role: str | None = None) -> FigureSpec:
         "table3",
         "Assisted minus unassisted",
         (Panel("", Axis("Mean difference", low, high), _rows_axis(frame), (_rule(-0.5, len(frame) - 0.5), *layers)),),
-        "Mean change of each metric with assistance, with 95% intervals. " + _smallest(frame, "p_one_tailed"),
-        "Two-sided 95% t intervals over readers; the paper's p is one-tailed.",
+        f"Mean change of each metric with assistance, with {_percent(evidence)} intervals. "
+        + _smallest(frame, "p_one_tailed"),
+        f"Two-sided {_percent(evidence)} t intervals over readers; the paper's p is one-tailed.",
         evidence.source,
         chart="bar",
     )
@@ -217,8 +221,9 @@ def mrmc_figure(evidence: ReaderEvidence, readers: str | None = None) -> FigureS
                 (_rule(-0.5, len(frame) - 0.5), *layers),
             ),
         ),
-        "Change with assistance, with 95% intervals of the paper's t-test, Obuchowski-Rockette and U-statistics.",
-        "AUC rests on the readers' confidence. Two-sided 95% intervals.",
+        f"Change with assistance, with {_percent(evidence)} intervals of the paper's t-test, Obuchowski-Rockette and "
+        "U-statistics.",
+        f"AUC rests on the readers' confidence. Two-sided {_percent(evidence)} intervals.",
         evidence.source,
         chart="bar",
     )
@@ -281,7 +286,7 @@ def crossover_figure(evidence: ReaderEvidence) -> FigureSpec | None:
         )
         panels.append(Panel(title, Axis("Effect", low, high), _rows_axis(frame), layers))
     found = whole[whole["p"] < 0.05]
-    alt = "Period, carry-over and assistance effects with 95% intervals. "
+    alt = f"Period, carry-over and assistance effects with {_percent(evidence)} intervals. "
     alt += f"{len(found)} of {len(whole)} have p below 0.05: " if len(found) else "None has p below 0.05."
     alt += ", ".join(f"{row.effect.replace('_', '-')} {task_name(row.task)} {row.metric}" for row in found.itertuples())
     return FigureSpec(
@@ -304,6 +309,10 @@ def reader_figures(evidence: ReaderEvidence) -> list[FigureSpec]:
         specs += [slope_figure(evidence, task) for task in tasks]
     specs += [kappa_figure(evidence), mrmc_figure(evidence), crossover_figure(evidence)]
     return [spec for spec in specs if spec is not None]
+
+
+def _percent(evidence: Evidence) -> str:
+    return level_name(level_of(evidence))
 
 
 def _row_layer(name: str, role: str, frame: pd.DataFrame, value: str, bounds: tuple[str, str], offset: float) -> Layer:

@@ -8,7 +8,7 @@ import numpy as np
 from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.validation import SHORTCUT_WORDS, TaskValidation, Validation
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
-from mrnet_core.report.tables import interval, number
+from mrnet_core.report.tables import interval, level_name, number
 from mrnet_core.stats import OperatingPoint, RocCurve
 
 CONDITIONS = ("unassisted", "assisted")
@@ -62,7 +62,7 @@ def roc_figure(
         _title(chosen_tasks) + (", readers without and with the model" if shown else ""),
         tuple(panels),
         " ".join(alts),
-        f"AUC with {validation.level:.0%} DeLong intervals.{readers}{_shortcut_words(validation)}",
+        f"AUC with {level_name(validation.level)} DeLong intervals.{readers}{_shortcut_words(validation)}",
         validation.source,
     )
 
@@ -265,7 +265,8 @@ def calibration_figure(validation: Validation, tasks: Iterable[Task] | None = No
         "Calibration",
         tuple(panels),
         " ".join(alts),
-        "Exams in bins of predicted probability, with Wilson 95% intervals; the dotted line is perfect calibration.",
+        f"Exams in bins of predicted probability, with Wilson {level_name(validation.level)} intervals; the dotted "
+        "line is perfect calibration.",
         validation.source,
     )
 

@@ -37,7 +37,6 @@ MARKERS = {
     "cross": XL_MARKER_STYLE.PLUS,
 }
 DASHES = {"solid": MSO_LINE.SOLID, "dash": MSO_LINE.DASH, "dot": MSO_LINE.ROUND_DOT}
-INTERVAL_NOTE = "Error bars: 95% intervals."
 
 
 def slides(specs: Sequence[FigureSpec], *, title: str, tables: Mapping[str, pd.DataFrame] | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""Evidence as tables for people: the paper's layouts, with numbers as the paper writes them, and plain frames."""
+"""Numbers as the paper writes them, and the tables of a validation for people and as plain frames."""
 
 import math
 
@@ -8,7 +8,6 @@ import pandas as pd
 from mrnet_core import paper
 from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.published import PublishedEvidence, Record
-from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.evaluation.validation import (
     OperatingView,
     Validation,
@@ -18,8 +17,8 @@ from mrnet_core.evaluation.validation import (
 )
 
 MINUS = "−"
-TABLE2_HEADER = ("Task", "Metric", "Model (95% CI)", "Unassisted readers (95% CI)", "p", "q")
-TABLE3_HEADER = ("Task", "Metric", "Mean difference (95% CI)", "p", "q")
+PAPER_LEVEL = 0.95
+"""Confidence level of every interval of the paper."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -47,6 +46,15 @@ def interval(estimate: float, lower: float, upper: float, digits: int = 3) -> st
     return f"{number(estimate, digits)} ({number(lower, digits)}, {number(upper, digits)})"
 
 
+def level_name(level: float) -> str:
+    """A confidence level for people.
+
+    >>> level_name(0.95), level_name(0.975)
+    ('95%', '97.5%')
+    """
+    return f"{100 * level:.6g}%"
+
+
 def task_name(word: str) -> str:
     """A task's name for people from its word."""
     return Task(word).display_name
@@ -55,68 +63,6 @@ def task_name(word: str) -> str:
 def metric_name(word: str) -> str:
     """A metric's name for people, in a sentence."""
     return "AUC" if word == "auc" else word
-
-
-def printed_table2() -> pd.DataFrame:
-    """Table 2 as printed."""
-    rows = []
-    for (task, metric), cells in paper.TABLE2.items():
-        model, readers = (f"{cells[i]} ({cells[i + 1]}, {cells[i + 2]})" for i in (0, 3))
-        rows.append((task.display_name, metric.display_name, model, readers, *cells[6:]))
-    return pd.DataFrame(rows, columns=TABLE2_HEADER)
-
-
-def printed_table3() -> pd.DataFrame:
-    """Table 3 as printed."""
-    rows = [
-        (task.display_name, metric.display_name, f"{cells[0]} ({cells[1]}, {cells[2]})", *cells[3:])
-        for (task, metric), cells in paper.TABLE3.items()
-    ]
-    return pd.DataFrame(rows, columns=TABLE3_HEADER)
-
-
-def recomputed_table2(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
-    """Table 2 in the printed layout, from counts. A study's own has the by-exam interval of the readers beside."""
-    frame = evidence.table2
-    rows = [
-        (
-            *(task_name(row["task"]), Metric(row["metric"]).display_name),
-            interval(row["model"], row["model_lower"], row["model_upper"]),
-            interval(row["rad"], row["rad_lower"], row["rad_upper"]),
-            *(p_text(row["p_yates"]), p_text(row["q_bh27"])),
-        )
-        for row in frame.to_dict("records")
-    ]
-    table = pd.DataFrame(rows, columns=TABLE2_HEADER)
-    if "rad_boot_lower" in frame:
-        bounds = [
-            f"({number(low)}, {number(high)})"
-            for low, high in zip(frame["rad_boot_lower"], frame["rad_boot_upper"], strict=True)
-        ]
-        table.insert(4, "By-exam 95% CI", bounds)
-    return table
-
-
-def recomputed_table3(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
-    """Table 3 in the printed layout, from counts."""
-    return _differences(evidence.table3)
-
-
-def recomputed_s4(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
-    """The sensitivity analysis of the main role alone, in the layout of Table 3."""
-    return _differences(evidence.s4)
-
-
-def _differences(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = [
-        (
-            *(task_name(row["task"]), Metric(row["metric"]).display_name),
-            interval(row["mean_difference"], row["lower"], row["upper"]),
-            *(p_text(row["p_one_tailed"]), p_text(row["q_bh27"])),
-        )
-        for row in frame.to_dict("records")
-    ]
-    return pd.DataFrame(rows, columns=TABLE3_HEADER)
 
 
 def as_printed(record: Record) -> str:
@@ -227,7 +173,10 @@ def auc_words(validation: Validation) -> pd.DataFrame:
     rows = []
     for task, entry in validation.tasks.items():
         area = entry.area
-        cells = {"Task": task.display_name, "AUC (95% CI)": interval(area.estimate, area.lower, area.upper)}
+        cells = {
+            "Task": task.display_name,
+            f"AUC ({level_name(validation.level)} CI)": interval(area.estimate, area.lower, area.upper),
+        }
         if validation.shortcut:
             cells["Shortcut's AUC"] = number(validation.shortcut.get(task))
         cells |= {"Positive exams": area.n_pos, "Negative exams": area.n_neg}
@@ -262,7 +211,7 @@ def comparison_words(validation: Validation) -> pd.DataFrame:
             "Task": task_name(row["task"]),
             "First model": number(row["auc1"]),
             "Second model": number(row["auc2"]),
-            "Difference (95% CI)": interval(row["difference"], row["lower"], row["upper"]),
+            f"Difference ({level_name(validation.level)} CI)": interval(row["difference"], row["lower"], row["upper"]),
             "p": p_text(row["p_two_sided"]),
             "Note": row["note"],
         }
@@ -287,95 +236,9 @@ def operating_frame(view: OperatingView) -> pd.DataFrame:
         (f"{name} likelihood ratio", "", interval(value.estimate, value.lower, value.upper, 2), value.note)
         for name, value in (("Positive", view.ratios.positive), ("Negative", view.ratios.negative))
     ]
-    frame = pd.DataFrame(rows, columns=["Measure", "Count", "Estimate (95% CI)", "Note"])
+    estimate = f"Estimate ({level_name(view.point.accuracy.level)} CI)"
+    frame = pd.DataFrame(rows, columns=["Measure", "Count", estimate, "Note"])
     return frame if frame["Note"].any() else frame.drop(columns="Note")
-
-
-def kappa_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Exact kappa of each set of raters, a condition a column, as texts."""
-    rows = []
-    for (name, task), cells in frame.groupby(["set", "task"], sort=False):
-        by_condition = cells.set_index(cells["assisted"].fillna(-1))["kappa_exact"]
-        shown = [number(by_condition[key]) if key in by_condition else "" for key in (-1, 0, 1)]
-        rows.append(
-            (
-                name,
-                task_name(task),
-                int(cells["raters"].iloc[0]),
-                "/".join(map(str, dict.fromkeys(cells["subjects"]))),
-                *shown,
-            )
-        )
-    return pd.DataFrame(rows, columns=["Set", "Task", "Raters", "Exams", "Reference", "Unassisted", "Assisted"])
-
-
-def mrmc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
-    """The t-test, Obuchowski-Rockette and U-statistics side by side, as texts."""
-    rows = []
-    for row in evidence.mrmc_summary.to_dict("records"):
-        bounds = [f"({number(row[f'{way}_lower'])}, {number(row[f'{way}_upper'])})" for way in ("t", "or", "u")]
-        p_values = [p_text(row[f"{way}_p"]) for way in ("t", "or", "u")]
-        rows.append(
-            (
-                *(row["readers"], task_name(row["task"]), row["metric"], number(row["difference"])),
-                *(f"{bound} {p}" if p != "–" else "–" for bound, p in zip(bounds, p_values, strict=True)),
-                row["note"],
-            )
-        )
-    header = [
-        "Readers",
-        "Task",
-        "Metric",
-        "Difference",
-        "Paired t: CI p",
-        "Obuchowski-Rockette: CI p",
-        "U-statistics: CI p",
-        "",
-    ]
-    return pd.DataFrame(rows, columns=header)
-
-
-def averages_frame(evidence: ReaderEvidence) -> pd.DataFrame:
-    """Micro-averages with the paper's Wilson interval, the by-exam interval beside it where there are reads, macro."""
-    rows = []
-    for row in evidence.averages.to_dict("records"):
-        cells = {
-            "Readers": f"{row['readers']} ({row['n_readers']})",
-            "Condition": "assisted" if row["assisted"] else "unassisted",
-            "Task": task_name(row["task"]),
-            "Metric": row["metric"],
-            "Reads": f"{row['micro_x']}/{row['micro_n']}",
-            "Micro-average (Wilson)": interval(row["micro"], row["micro_lower"], row["micro_upper"]),
-        }
-        if "boot_lower" in row:
-            cells["By exam"] = f"({number(row['boot_lower'])}, {number(row['boot_upper'])})"
-        rows.append(cells | {"Macro-average": number(row["macro"]), "SD": number(row["macro_sd"])})
-    return pd.DataFrame(rows)
-
-
-def model_auc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
-    """The model's AUC on a study's exams, the shortcut's beside it where the study is synthetic, as texts."""
-    rows = []
-    for row in evidence.auc.to_dict("records"):
-        cells = {"Task": task_name(row["task"]), "AUC (95% CI)": interval(row["auc"], row["lower"], row["upper"])}
-        if evidence.shortcut:
-            cells["Shortcut's AUC"] = number(evidence.shortcut.get(Task(row["task"])))
-        rows.append(cells | {"Positive": row["n_pos"], "Negative": row["n_neg"]})
-    return pd.DataFrame(rows)
-
-
-def crossover_frame(evidence: ReaderEvidence) -> pd.DataFrame:
-    """Period, carry-over and assistance effects, as texts."""
-    rows = [
-        (
-            task_name(row["task"]),
-            *(row["metric"], row["effect"].replace("_", "-")),
-            interval(row["estimate"], row["lower"], row["upper"]),
-            p_text(row["p"]),
-        )
-        for row in evidence.crossover.to_dict("records")
-    ]
-    return pd.DataFrame(rows, columns=["Task", "Metric", "Effect", "Estimate (95% CI)", "p"])
 
 
 def validation_frames(

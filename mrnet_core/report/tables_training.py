@@ -6,7 +6,7 @@ import pandas as pd
 
 from mrnet_core.domain import COLLAPSED_LOGIT_SD, Plane, Task
 from mrnet_core.evaluation.validation import Validation
-from mrnet_core.report.tables import interval, number, task_name
+from mrnet_core.report.tables import interval, level_name, number, task_name
 
 KEY = ["plane", "task", "seed"]
 
@@ -115,7 +115,9 @@ def validation_auc_text(validation: Validation) -> pd.DataFrame:
     for task, entry in validation.tasks.items():
         cells = {
             "Task": task.display_name,
-            "AUC (95% CI)": interval(entry.area.estimate, entry.area.lower, entry.area.upper),
+            f"AUC ({level_name(validation.level)} CI)": interval(
+                entry.area.estimate, entry.area.lower, entry.area.upper
+            ),
         }
         if validation.shortcut:
             cells["Shortcut's AUC"] = number(validation.shortcut.get(task))
