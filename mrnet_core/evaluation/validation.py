@@ -107,15 +107,14 @@ class Validation:
     """A model's validation, and readers of the same exams where there are any.
 
     ``probabilities`` is False where scores are ranks; ``no_calibration`` then says why there is no calibration.
-    ``per_reader`` and ``averages`` have the columns of :mod:`mrnet_core.evaluation.tables`, or are None. Of a synthetic
-    cohort, ``shortcut`` gives the AUC of effusion and contusion alone: what a network must beat, rather than 0.5.
+    ``per_reader`` has the columns of :mod:`mrnet_core.evaluation.tables`, or is None. Of a synthetic cohort,
+    ``shortcut`` gives the AUC of effusion and contusion alone: what a network must beat, rather than 0.5.
     """
 
     tasks: Mapping[Task, TaskValidation]
     probabilities: bool
     no_calibration: str = ""
     per_reader: pd.DataFrame | None = None
-    averages: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
     level: float = 0.95
     source: Provenance = UNKNOWN
@@ -169,7 +168,6 @@ def validate_published(evidence: PublishedEvidence) -> Validation:
         probabilities=False,
         no_calibration=RANKS_ONLY,
         per_reader=evidence.per_reader,
-        averages=evidence.averages,
         source=evidence.source,
     )
 

@@ -44,6 +44,7 @@ def roc_figure(
     known = () if validation.per_reader is None else tuple(dict.fromkeys(validation.per_reader["role"]))
     shown = known if roles is None else tuple(role for role in known if role in set(roles))
     wanted = tuple(condition for condition in CONDITIONS if condition in set(conditions))
+    who = "Readers" if shown == known else " and ".join(f"{role}s" for role in shown).capitalize()
     panels, alts = [], []
     for task in chosen_tasks:
         entry = validation.tasks[task]
@@ -55,7 +56,7 @@ def roc_figure(
         if task in validation.shortcut:
             title += f"\n{SHORTCUT} {number(validation.shortcut[task])}"
         panels.append(Panel(title, FALSE_POSITIVE_AXIS, SENSITIVITY_AXIS, tuple(layers), square=True))
-        alts.append(_alt(validation, entry, shown, wanted))
+        alts.append(_alt(validation, entry, who, layers))
     readers = " Dashed lines join a reader without and with the model; + and × are macro-averages." if shown else ""
     return FigureSpec(
         "roc" if len(panels) != 1 else f"roc-{chosen_tasks[0]}",
@@ -207,7 +208,8 @@ def _reader_label(reader: str, role: str, cells: dict) -> str:
     return "\n".join(lines)
 
 
-def _alt(validation: Validation, entry: TaskValidation, shown: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+def _alt(validation: Validation, entry: TaskValidation, who: str, layers: Iterable[Layer]) -> str:
+    """A panel in words; the averages are those that are drawn, of the readers that ``who`` names."""
     words = f"{entry.task.display_name}: AUC {interval(entry.area.estimate, entry.area.lower, entry.area.upper)}."
     if entry.task in validation.shortcut:
         words += f" {SHORTCUT} {number(validation.shortcut[entry.task])}."
@@ -215,13 +217,12 @@ def _alt(validation: Validation, entry: TaskValidation, shown: tuple[str, ...], 
         point = entry.points[entry.marked]
         rates = (number(point.specificity.estimate), number(point.sensitivity.estimate))
         words += f" At threshold 0.5 specificity {rates[0]}, sensitivity {rates[1]}."
-    if shown and validation.averages is not None:
-        rows = validation.averages
-        rows = rows[(rows["readers"] == "all") & (rows["task"] == entry.task.value)].set_index(["assisted", "metric"])
-        for assisted, condition in enumerate(CONDITIONS):
-            if condition in wanted and (assisted, "specificity") in rows.index:
-                means = (number(rows.loc[(assisted, metric), "macro"]) for metric in ("specificity", "sensitivity"))
-                words += f" Readers {condition} on average: specificity {next(means)}, sensitivity {next(means)}."
+    for layer in layers:
+        if layer.role.startswith("macro."):
+            (mark,) = layer.marks
+            condition = layer.role.removeprefix("macro.")
+            rates = f"specificity {number(1 - mark.x)}, sensitivity {number(mark.y)}"
+            words += f" {who} {condition} on average: {rates}."
     return words
 
 

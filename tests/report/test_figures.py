@@ -127,6 +127,21 @@ def test_the_roc_figure_has_the_curve_the_readers_and_their_pairs():
     assert macro.x == pytest.approx(np.mean([entry.fp / entry.n for entry in counts]))
 
 
+@pytest.mark.parametrize(
+    ("roles", "who"), [(None, "Readers"), (("surgeon",), "Surgeons"), (("radiologist",), "Radiol")]
+)
+def test_the_alternative_text_gives_the_averages_that_are_drawn(roles, who):
+    spec = api.roc_figure(api.published_validation(), [Task.ACL], roles=roles)
+    (panel,) = spec.panels
+    drawn = [layer for layer in panel.layers if layer.role.startswith("macro.")]
+    assert len(drawn) == 2 == spec.alt.count(" on average: ")
+    for layer in drawn:
+        specificity, sensitivity = (line.split()[-1] for line in layer.marks[0].label.splitlines()[1:])
+        condition = layer.role.removeprefix("macro.")
+        assert f"{condition} on average: specificity {specificity}, sensitivity {sensitivity}." in spec.alt
+    assert f" {who}" in spec.alt
+
+
 def test_readers_can_be_filtered_by_role_and_condition():
     validation = api.published_validation()
     names = {layer.name for layer in api.roc_figure(validation, [Task.ACL], roles=["surgeon"]).panels[0].layers}
