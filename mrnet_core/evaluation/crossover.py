@@ -75,7 +75,9 @@ def crossover_effects(study: ReaderStudy, counts: pd.DataFrame, level: float = 0
             )
             counted = (result.n_control_first, result.n_treated_first)
             for name, attribute in EFFECTS.items():
-                rows.append((task.value, metric.value, name, *_cells(getattr(result, attribute)), *counted, note))
+                effect = getattr(result, attribute)
+                notes = "; ".join(part for part in (note, effect.note) if part)
+                rows.append((task.value, metric.value, name, *_cells(effect), *counted, notes))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame, ""
 

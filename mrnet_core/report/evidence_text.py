@@ -24,6 +24,7 @@ from mrnet_core.report.tables import (
     task_name,
 )
 from mrnet_core.report.tables_readers import (
+    averages_frame,
     crossover_frame,
     kappa_frame,
     model_auc_frame,
@@ -125,9 +126,7 @@ def readers_text(evidence: ReaderEvidence) -> str:
         family,
         "",
         "Micro- and macro-averages",
-        grid(
-            ("Readers", "Task", "Metric", "Reads", "Micro (Wilson)", "By exam", "Macro", "SD"), _average_rows(evidence)
-        ),
+        frame_grid(averages_frame(evidence)),
         "",
         "Agreement: exact Fleiss kappa (Conger)",
         frame_grid(kappa_frame(evidence.kappa)),
@@ -167,22 +166,6 @@ def _or_why(frame: pd.DataFrame, evidence: ReaderEvidence, part: str) -> str:
 
 def _family_size(evidence: ReaderEvidence) -> int:
     return int(evidence.family["p"].notna().sum())
-
-
-def _average_rows(evidence: ReaderEvidence) -> list[tuple]:
-    rows = []
-    for row in evidence.averages.to_dict("records"):
-        condition = "assisted" if row["assisted"] else "unassisted"
-        rows.append(
-            (
-                f"{row['readers']} ({row['n_readers']}) {condition}",
-                *(task_name(row["task"]), row["metric"], f"{row['micro_x']}/{row['micro_n']}"),
-                interval(row["micro"], row["micro_lower"], row["micro_upper"]),
-                f"({number(row['boot_lower'])}, {number(row['boot_upper'])})",
-                *(number(row["macro"]), number(row["macro_sd"])),
-            )
-        )
-    return rows
 
 
 def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -282,11 +265,12 @@ def _comparison_lines(comparison: pd.DataFrame) -> list[str]:
             number(row["auc2"]),
             interval(row["difference"], row["lower"], row["upper"]),
             p_text(row["p_two_sided"]),
+            row["note"],
         )
         for row in comparison.to_dict("records")
     ]
     title = "Two models on the same exams (paired DeLong)"
-    return ["", title, grid(("Task", "First", "Second", "Difference", "p"), rows)] if rows else []
+    return ["", title, grid(("Task", "First", "Second", "Difference", "p", ""), rows)] if rows else []
 
 
 def _calibration_text(validation: Validation) -> str:

@@ -26,7 +26,9 @@ MARGIN = Inches(0.5)
 BLANK, TITLE_ONLY = 6, 5
 """Layouts of python-pptx's own template."""
 ROWS_A_SLIDE = 14
-FOOT_POINTS, CHART_POINTS, TABLE_POINTS = 11, 12, 13
+FOOT_POINTS, CHART_POINTS, TABLE_POINTS, NOTE_POINTS = 11, 12, 13, 10
+LONGEST_CELL = 45
+"""Characters of a table's cell from which it wraps rather than take room from the other columns."""
 MARKERS = {
     "circle": XL_MARKER_STYLE.CIRCLE,
     "diamond": XL_MARKER_STYLE.DIAMOND,
@@ -284,14 +286,22 @@ def _table_slides(deck, name: str, frame: pd.DataFrame, provenance: Provenance |
         shape = slide.shapes.add_table(
             len(rows) + 1, len(frame.columns), MARGIN, Inches(1.15), WIDTH - 2 * MARGIN, height
         )
-        for column, header in enumerate(frame.columns):
-            cells = [str(header), *(_text(value) for value in rows[header])]
+        columns = [[str(header), *(_text(value) for value in rows[header])] for header in frame.columns]
+        for column, (cells, width) in enumerate(zip(columns, _column_widths(columns), strict=True)):
+            shape.table.columns[column].width = width
             for row, text in enumerate(cells):
                 cell = shape.table.cell(row, column)
                 cell.text = text
-                cell.text_frame.paragraphs[0].font.size = Pt(TABLE_POINTS)
+                points = NOTE_POINTS if cells[0] == "Note" and row else TABLE_POINTS
+                cell.text_frame.paragraphs[0].font.size = Pt(points)
         if provenance is not None:
             _foot(slide, provenance.line())
+
+
+def _column_widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """The table's width shared by each column's longest text, so that a note has room to be read."""
+    longest = [min(max(map(len, cells)), LONGEST_CELL) + 3 for cells in columns]
+    return [int((WIDTH - 2 * MARGIN) * length / sum(longest)) for length in longest]
 
 
 def _text(value) -> str:

@@ -1,5 +1,7 @@
 """A reader study's tables for people: Tables 2, 3 and S4 as the paper lays them out, averages, agreement, MRMC."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from mrnet_core import paper
@@ -62,7 +64,7 @@ def recomputed_table2(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFr
             for low, high in zip(frame["rad_boot_lower"], frame["rad_boot_upper"], strict=True)
         ]
         table.insert(4, f"By-exam {level_name(level_of(evidence))} CI", bounds)
-    return table
+    return _with_readers_and_notes(table, notes=frame["note"])
 
 
 def recomputed_table3(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
@@ -84,12 +86,26 @@ def _differences(frame: pd.DataFrame, level: float) -> pd.DataFrame:
         )
         for row in frame.to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=table3_header(level))
+    table = pd.DataFrame(rows, columns=table3_header(level))
+    return _with_readers_and_notes(table, readers=frame["n_readers"], notes=frame["note"])
+
+
+def _with_readers_and_notes(
+    table: pd.DataFrame, *, readers: Iterable = (), notes: Iterable[str] = (), title: str = "Readers"
+) -> pd.DataFrame:
+    """The table with its readers where rows rest on different ones, and with its notes where there are any."""
+    readers, notes = list(readers), list(notes)
+    if len(set(readers)) > 1:
+        table = table.assign(**{title: readers})
+    return table.assign(Note=notes) if any(notes) else table
 
 
 def kappa_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Exact kappa of each set of raters, a condition a column, as texts."""
-    rows = []
+    """Exact kappa of each set of raters, a condition a column, as texts.
+
+    Raters and exams that differ by condition stand as ``9/8``, unassisted first.
+    """
+    rows, notes = [], []
     for (name, task), cells in frame.groupby(["set", "task"], sort=False):
         by_condition = cells.set_index(cells["assisted"].fillna(-1))["kappa_exact"]
         shown = [number(by_condition[key]) if key in by_condition else "" for key in (-1, 0, 1)]
@@ -97,12 +113,21 @@ def kappa_frame(frame: pd.DataFrame) -> pd.DataFrame:
             (
                 name,
                 task_name(task),
-                int(cells["raters"].iloc[0]),
-                "/".join(map(str, dict.fromkeys(cells["subjects"]))),
+                *("/".join(map(str, dict.fromkeys(cells[column]))) for column in ("raters", "subjects")),
                 *shown,
             )
         )
-    return pd.DataFrame(rows, columns=["Set", "Task", "Raters", "Exams", "Reference", "Unassisted", "Assisted"])
+        said = cells[cells["note"] != ""].groupby("note", sort=False)["assisted"]
+        notes.append("; ".join(f"{_conditions(assisted)}{note}" for note, assisted in said))
+    table = pd.DataFrame(rows, columns=["Set", "Task", "Raters", "Exams", "Reference", "Unassisted", "Assisted"])
+    return _with_readers_and_notes(table, notes=notes)
+
+
+def _conditions(assisted: pd.Series) -> str:
+    """Which condition a note speaks of; nothing where it speaks of both, or of the reference."""
+    return (
+        f"{'assisted' if assisted.iloc[0] else 'unassisted'}: " if len(assisted) == 1 and assisted.notna().all() else ""
+    )
 
 
 def mrmc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
@@ -146,7 +171,7 @@ def averages_frame(evidence: ReaderEvidence) -> pd.DataFrame:
         if "boot_lower" in row:
             cells["By exam"] = f"({number(row['boot_lower'])}, {number(row['boot_upper'])})"
         rows.append(cells | {"Macro-average": number(row["macro"]), "SD": number(row["macro_sd"])})
-    return pd.DataFrame(rows)
+    return _with_readers_and_notes(pd.DataFrame(rows), notes=evidence.averages["note"])
 
 
 def model_auc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
@@ -158,11 +183,12 @@ def model_auc_frame(evidence: ReaderEvidence) -> pd.DataFrame:
         if evidence.shortcut:
             cells["Shortcut's AUC"] = number(evidence.shortcut.get(Task(row["task"])))
         rows.append(cells | {"Positive": row["n_pos"], "Negative": row["n_neg"]})
-    return pd.DataFrame(rows)
+    return _with_readers_and_notes(pd.DataFrame(rows), notes=evidence.auc["note"])
 
 
 def crossover_frame(evidence: ReaderEvidence) -> pd.DataFrame:
-    """Period, carry-over and assistance effects, as texts."""
+    """Period, carry-over and assistance effects, as texts; readers as unassisted first + assisted first."""
+    frame = evidence.crossover
     rows = [
         (
             task_name(row["task"]),
@@ -170,7 +196,11 @@ def crossover_frame(evidence: ReaderEvidence) -> pd.DataFrame:
             interval(row["estimate"], row["lower"], row["upper"]),
             p_text(row["p"]),
         )
-        for row in evidence.crossover.to_dict("records")
+        for row in frame.to_dict("records")
     ]
     estimate = f"Estimate ({level_name(level_of(evidence))} CI)"
-    return pd.DataFrame(rows, columns=["Task", "Metric", "Effect", estimate, "p"])
+    table = pd.DataFrame(rows, columns=["Task", "Metric", "Effect", estimate, "p"])
+    groups = zip(frame["n_unassisted_first"], frame["n_assisted_first"], strict=True)
+    readers = [f"{unassisted} + {assisted}" for unassisted, assisted in groups]
+    title = "Readers, unassisted + assisted first"
+    return _with_readers_and_notes(table, readers=readers, notes=frame["note"], title=title)

@@ -1,10 +1,12 @@
 """The tables of a reader study as people read them."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pptx import Presentation
 
 from mrnet_core.api import evidence as api
 
@@ -18,6 +20,25 @@ def study(options=OPTIONS, reads=None):
     if reads is not None:
         files[0] = api.TableFile("reads.csv", reads.to_csv(index=False).encode())
     return api.file_readers(*files, options=options)
+
+
+def reads_of_the_study():
+    return pd.read_csv(REFERENCE / "g_reads.csv", dtype=str)
+
+
+def without_assisted_acl_reads_of(*readers):
+    """The study's reads but for some readers' assisted ACL reads."""
+    reads = reads_of_the_study()
+    return reads[~(reads["reader"].isin(readers) & (reads["task"] == "acl") & (reads["assisted"] == "1"))]
+
+
+def with_equal_gains():
+    """Every reader misreads the same 24 ACL exams unassisted, and none assisted: 0.2 for each of them."""
+    reads = reads_of_the_study().query("task == 'acl'")
+    truth = pd.read_csv(REFERENCE / "g_reference.csv", dtype=str).query("task == 'acl'").set_index("exam")["majority"]
+    right = reads["exam"].map(truth).astype(int)
+    wrong = (reads["assisted"] == "0") & reads["exam"].isin(sorted(truth.index)[:24])
+    return reads.assign(read=right.where(~wrong, 1 - right))
 
 
 def some_validation(level):
@@ -60,3 +81,45 @@ def test_a_validation_names_its_own_level_in_heads_and_captions():
     for spec in api.validation_figures(validation):
         assert "97.5%" in spec.caption
         assert "95%" not in spec.caption
+
+
+def test_tables_say_how_many_readers_each_row_rests_on_and_who_is_left_out():
+    evidence = study(reads=without_assisted_acl_reads_of("R1", "R2", "R3"))
+    table = api.recomputed_table3(evidence)
+    assert table["Readers"].tolist() == [9, 9, 9, 6, 6, 6, 9, 9, 9]
+    assert set(table["Note"][3:6]) == {"without R1, R2, R3, who did not read in both conditions"}
+    assert set(table["Note"].drop([3, 4, 5])) == {""}
+    kappa = api.kappa_frame(evidence.kappa).set_index(["Set", "Task"])["Raters"]
+    assert (kappa["experts_9", "ACL tear"], kappa["experts_9", "Abnormality"]) == ("9/6", "9")
+    effects = api.crossover_frame(evidence)
+    readers = effects.set_index("Task")["Readers, unassisted + assisted first"].groupby(level=0, sort=False).first()
+    assert readers.tolist() == ["6 + 3", "3 + 3", "6 + 3"]
+    assert "without R1, R2, R3" in api.readers_text(evidence).partition("Table 3.")[2].partition("S4.")[0]
+
+
+def test_tables_give_the_reason_for_what_is_undefined():
+    """Gains that are equal have no spread: no interval and no p."""
+    evidence = study(reads=with_equal_gains())
+    table = api.recomputed_table3(evidence).set_index(["Task", "Metric"])
+    accuracy = table.loc[("ACL tear", "Accuracy")]
+    assert accuracy["Mean difference (95% CI)"] == "0.200 (–, –)"
+    assert "essentially constant" in accuracy["Note"]
+    assert all("essentially constant" in note for note in api.crossover_frame(evidence)["Note"])
+    deck = Presentation(io.BytesIO(api.slides([], title="Readers", tables={"Table 3": table.reset_index()})))
+    (shown,) = [shape.table for slide in deck.slides for shape in slide.shapes if shape.has_table]
+    assert "essentially constant" in shown.cell(1, len(shown.columns) - 1).text
+    assert shown.columns[len(shown.columns) - 1].width == max(column.width for column in shown.columns)
+
+
+def test_kappa_names_the_condition_that_a_note_speaks_of():
+    reads = reads_of_the_study()
+    alone = reads[(reads["assisted"] == "0") | (reads["reader"] == "R1")]
+    table = api.kappa_frame(study(reads=alone).kappa).set_index(["Set", "Task"])
+    row = table.loc[("experts_9", "ACL tear")]
+    assert (row["Raters"], row["Note"]) == ("9/1", "assisted: fewer than two raters read")
+
+
+def test_tables_of_a_whole_study_have_neither_readers_nor_notes():
+    evidence = study()
+    for table in (api.recomputed_table2(evidence), api.recomputed_table3(evidence), api.crossover_frame(evidence)):
+        assert not {"Note", "Readers"} & set(table.columns)
