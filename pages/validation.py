@@ -47,7 +47,7 @@ if presenting():
 
 if view is not None:  # before the chart, which takes longer
     with middle:
-        show_matrix(view)
+        show_matrix(validation, view)
     with right:
         show_rates(view)
 

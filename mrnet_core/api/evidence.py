@@ -74,6 +74,7 @@ from mrnet_core.report.tables import (
     predictive_frame,
     records_frame,
     table_csv,
+    threshold_text,
     validation_frames,
 )
 from mrnet_core.report.tables_readers import (
@@ -358,6 +359,7 @@ __all__ = [
     "table_csv",
     "tasks_of",
     "template",
+    "threshold_text",
     "validation_figures",
     "validation_frames",
     "validation_json",

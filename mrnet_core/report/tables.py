@@ -12,6 +12,7 @@ from mrnet_core.evaluation.validation import (
     OperatingView,
     Validation,
     index_at_specificity,
+    index_at_threshold,
     operating_table,
     operating_view,
 )
@@ -218,6 +219,13 @@ def comparison_words(validation: Validation) -> pd.DataFrame:
         for row in comparison_frame(validation).to_dict("records")
     ]
     return pd.DataFrame(rows)
+
+
+def threshold_text(validation: Validation, task: Task, threshold: float) -> str:
+    """A threshold to three digits, or to as many as name the same operating point of the task's curve."""
+    index = index_at_threshold(validation, task, threshold)
+    texts = (f"{threshold:.{digits}f}" for digits in range(3, 18))
+    return next((text for text in texts if index_at_threshold(validation, task, float(text)) == index), repr(threshold))
 
 
 def operating_frame(view: OperatingView) -> pd.DataFrame:

@@ -75,9 +75,9 @@ def choose_prevalence() -> float | None:
     return None if percent is None else percent / 100
 
 
-def show_matrix(view: api.OperatingView) -> None:
+def show_matrix(validation: api.Validation, view: api.OperatingView) -> None:
     """The confusion matrix of an operating point."""
-    st.html(_matrix(view))
+    st.html(_matrix(validation, view))
 
 
 def show_rates(view: api.OperatingView) -> None:
@@ -88,7 +88,7 @@ def show_rates(view: api.OperatingView) -> None:
     download_csv(frame, f"operating-point-{view.task}")
 
 
-def _matrix(view: api.OperatingView) -> str:
+def _matrix(validation: api.Validation, view: api.OperatingView) -> str:
     matrix = view.point.matrix
     name = escape(view.task.display_name)
     cells = (("Present", "tp", "fn"), ("Absent", "fp", "tn"))
@@ -104,13 +104,14 @@ def _matrix(view: api.OperatingView) -> str:
         for row, *pair in cells
     )
     return (
-        f'<table class="mr-matrix"><caption>{name}{_words(view)}</caption><thead><tr><td></td>'
+        f'<table class="mr-matrix"><caption>{name}, {_point(validation, view)}</caption><thead><tr><td></td>'
         '<th scope="col">Called positive</th><th scope="col">Called negative</th><th scope="col">All</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _words(view: api.OperatingView) -> str:
-    if view.threshold is None:
-        return f", operating point {view.index}"
-    return f", threshold {st.session_state.get('threshold', view.threshold):.3f}"
+def _point(validation: api.Validation, view: api.OperatingView) -> str:
+    """The operating point by what the slider chooses: a threshold on probabilities, or a place in the order."""
+    if not validation.probabilities:
+        return f"operating point {view.index}"
+    return f"threshold {api.threshold_text(validation, view.task, st.session_state['threshold'])}"

@@ -56,6 +56,29 @@ def test_the_words_on_disk_open_the_same_view_as_the_labels(study, monkeypatch):
     assert "ACL tear, threshold 0.300" in words(page)
 
 
+def test_the_caption_of_the_matrix_gives_a_threshold_that_leads_to_the_same_matrix(study, monkeypatch):
+    """A click on the curve chooses an exact score: its first three digits can be another operating point."""
+    monkeypatch.setenv("MRNET_MODEL", str(study))
+    with (study / "scores/validation_scores.csv").open(newline="") as file:
+        scores = sorted(float(row["probability"]) for row in csv.DictReader(file) if row["task"] == "acl")
+    score = next(score for score in scores if round(score, 3) > score)
+    page = open_page("validation", source="model", task="acl")
+    page.session_state["threshold"] = score
+    page.run()
+    found = cells(page)
+    assert found["tp"] + found["fp"] == sum(other >= score for other in scores)
+    printed = words(page).partition("ACL tear, threshold ")[2].partition("<")[0]
+    assert len(printed) > len("0.123")
+    assert cells(open_page("validation", source="model", task="acl", threshold=printed)) == found
+
+
+def test_above_the_highest_score_the_caption_gives_the_threshold(study, monkeypatch):
+    monkeypatch.setenv("MRNET_MODEL", str(study))
+    page = open_page("validation", source="model", task="acl", threshold="1.0")
+    assert cells(page)["tp"] == 0
+    assert "ACL tear, threshold 1.000" in words(page)
+
+
 def test_moving_the_slider_moves_the_confusion_matrix_and_the_way_back_restores_it():
     page = open_page("validation")
     page.slider(key="point_abnormal").set_value(40).run()
