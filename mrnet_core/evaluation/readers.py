@@ -38,8 +38,8 @@ KAPPA_COLUMNS = ("set", "assisted", "task", "raters", "subjects", "kappa_exact",
 AUC_COLUMNS = ("task", "n_pos", "n_neg", "auc", "var_delong", "lower", "upper", "note")
 POOLED_WARNING = (
     "The micro-averages pool reads of the same exams by several readers. Such reads are not independent, so the Wilson "
-    "intervals (the paper's) are too narrow, and the chi-squared test of Table 2 takes them for independent; the "
-    "interval beside each comes from resampling exams with all their reads."
+    "intervals (the paper's) are usually too narrow, and the chi-squared test of Table 2 takes them for independent; "
+    "the interval beside each comes from resampling exams with all their reads."
 )
 NO_READS = "The paper's case-level reads were never published; this cannot be computed from counts."
 TTEST_WARNING = (

@@ -9,6 +9,7 @@ from mrnet_core.domain import Metric, Task
 from mrnet_core.evaluation.published import PublishedEvidence
 from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.report.tables import PAPER_LEVEL, interval, level_name, number, p_text, task_name
+from mrnet_core.stats import NO_SPREAD
 
 
 def level_of(evidence: PublishedEvidence | ReaderEvidence) -> float:
@@ -64,7 +65,17 @@ def recomputed_table2(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFr
             for low, high in zip(frame["rad_boot_lower"], frame["rad_boot_upper"], strict=True)
         ]
         table.insert(4, f"By-exam {level_name(level_of(evidence))} CI", bounds)
-    return _with_readers_and_notes(table, notes=frame["note"])
+    return _with_readers_and_notes(table, notes=_with_by_exam_notes(frame, "rad_boot"))
+
+
+def _with_by_exam_notes(frame: pd.DataFrame, name: str) -> list[str]:
+    """The rows' notes, with a word where the interval by exam has no width."""
+    notes = frame["note"].tolist()
+    if f"{name}_lower" not in frame:
+        return notes
+    flat = frame[f"{name}_lower"] == frame[f"{name}_upper"]
+    words = [f"by exam: {NO_SPREAD}" if one else "" for one in flat]
+    return ["; ".join(filter(None, pair)) for pair in zip(notes, words, strict=True)]
 
 
 def recomputed_table3(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
@@ -171,7 +182,7 @@ def averages_frame(evidence: ReaderEvidence) -> pd.DataFrame:
         if "boot_lower" in row:
             cells["By exam"] = f"({number(row['boot_lower'])}, {number(row['boot_upper'])})"
         rows.append(cells | {"Macro-average": number(row["macro"]), "SD": number(row["macro_sd"])})
-    return _with_readers_and_notes(pd.DataFrame(rows), notes=evidence.averages["note"])
+    return _with_readers_and_notes(pd.DataFrame(rows), notes=_with_by_exam_notes(evidence.averages, "boot"))
 
 
 def model_auc_frame(evidence: ReaderEvidence) -> pd.DataFrame:

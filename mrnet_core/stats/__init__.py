@@ -7,7 +7,7 @@ breaks a rule raises :class:`StatisticsError`. Nothing is rounded, printed or wr
 
 from mrnet_core.stats.agreement import Kappa, cohen_kappa, fleiss_kappa, majority
 from mrnet_core.stats.averages import POOLED, MacroAverage, macro_average, micro_average, micro_average_by_exam
-from mrnet_core.stats.bootstrap import BootstrapEstimate, bootstrap, bootstrap_ratio
+from mrnet_core.stats.bootstrap import NO_SPREAD, BootstrapEstimate, bootstrap, bootstrap_ratio
 from mrnet_core.stats.calibration import (
     CalibrationLine,
     ReliabilityCurve,
@@ -70,6 +70,7 @@ from mrnet_core.stats.roc import (
 )
 
 __all__ = [
+    "NO_SPREAD",
     "POOLED",
     "Adjusted",
     "AucComparison",

@@ -47,7 +47,7 @@ def micro_average(x: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Proport
     Returns
     -------
     Proportion
-        With more than one reader, ``note`` is :data:`POOLED`; :func:`micro_average_by_exam` gives an honest interval.
+        With more than one reader, ``note`` is :data:`POOLED`; :func:`micro_average_by_exam` resamples exams.
     """
     successes, trials = _reader_counts(x, n)
     pooled = wilson(int(successes.sum()), int(trials.sum()), level=level)

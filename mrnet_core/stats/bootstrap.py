@@ -9,13 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from mrnet_core.stats.checks import check_level
 from mrnet_core.stats.results import NAN, Estimate, StatisticsError
 
+NO_SPREAD = "the resamples do not vary: an interval without width, which does not say how sure the value is"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapEstimate(Estimate):
     """A statistic with its percentile interval.
 
     ``standard_error`` is the spread of the replicates; ``undefined`` counts replicates whose statistic was NaN (a
-    resample without positives, say): they are left out of interval and standard error, and the note says so.
+    resample without positives, say): they are left out of interval and standard error, and the note says so. Where the
+    bounds are one value (every read right, say) the note is :data:`NO_SPREAD`: the bootstrap knows only what it drew.
     """
 
     standard_error: float
@@ -32,7 +35,10 @@ def _summary(estimate: float, drawn: NDArray[np.float64], n: int, level: float, 
         error = float(defined.std(ddof=1))
     else:
         lower, upper, error = NAN, NAN, NAN
-    note = f"{undefined} of {drawn.size} resamples left the statistic undefined and were left out" if undefined else ""
+    notes = (
+        [f"{undefined} of {drawn.size} resamples left the statistic undefined and were left out"] if undefined else []
+    )
+    notes += [NO_SPREAD] if lower == upper else []
     return BootstrapEstimate(
         estimate=float(estimate),
         lower=float(lower),
@@ -40,7 +46,7 @@ def _summary(estimate: float, drawn: NDArray[np.float64], n: int, level: float, 
         level=level,
         method=method,
         n=n,
-        note=note,
+        note="; ".join(notes),
         standard_error=error,
         replicates=int(drawn.size),
         undefined=undefined,

@@ -9,6 +9,7 @@ import pytest
 from pptx import Presentation
 
 from mrnet_core.api import evidence as api
+from mrnet_core.stats import NO_SPREAD
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "inputs"
 OPTIONS = api.Options(replicates=50)
@@ -123,3 +124,17 @@ def test_tables_of_a_whole_study_have_neither_readers_nor_notes():
     evidence = study()
     for table in (api.recomputed_table2(evidence), api.recomputed_table3(evidence), api.crossover_frame(evidence)):
         assert not {"Note", "Readers"} & set(table.columns)
+
+
+def test_an_average_by_exam_without_width_is_noted_beside_it():
+    """The surgeons read 124 of 124 healthy ligaments right with the model."""
+    table = api.averages_frame(study()).set_index(["Readers", "Condition", "Task", "Metric"])
+    row = table.loc[("surgeon (2)", "assisted", "ACL tear", "specificity")]
+    assert (row["Reads"], row["By exam"]) == ("124/124", "(1.000, 1.000)")
+    assert row["Note"] == f"by exam: {NO_SPREAD}"
+    assert (table["Note"] != "").sum() == (table["By exam"] == "(1.000, 1.000)").sum()
+
+
+def test_the_pooled_interval_is_called_usually_too_narrow_and_never_surely():
+    evidence = study()
+    assert "are usually too narrow" in evidence.warnings[0]

@@ -145,8 +145,17 @@ def test_interval_by_exam_is_wider_than_pooled_when_readers_agree():
     by_exam = stats.micro_average_by_exam(same, rng=np.random.default_rng(1))
     pooled = stats.micro_average(same.sum(axis=1), np.full(7, 120))
     assert by_exam.estimate == pooled.estimate
-    # Seven equal readers hold the information of one: the honest interval is about sqrt(7) times wider.
+    # Seven equal readers hold the information of one: the interval by exam is about sqrt(7) times wider.
     assert (by_exam.upper - by_exam.lower) / (pooled.upper - pooled.lower) == pytest.approx(np.sqrt(7), rel=0.1)
+
+
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_an_interval_by_exam_without_width_says_what_it_does_not_say(right):
+    got = stats.micro_average_by_exam(np.full((1, 20), right), rng=np.random.default_rng(1), replicates=100)
+    assert (got.lower, got.estimate, got.upper) == (right, right, right)
+    assert got.note == stats.NO_SPREAD
+    varied = stats.micro_average_by_exam(np.eye(1, 20) * right, rng=np.random.default_rng(1), replicates=100)
+    assert (varied.note == "") == (right == 1.0)
 
 
 def test_missing_reads_leave_the_denominator_of_the_bootstrap():
