@@ -80,6 +80,7 @@ from mrnet_core.report.tables import (
 from mrnet_core.report.tables_readers import (
     averages_frame,
     crossover_frame,
+    family_words,
     kappa_frame,
     model_auc_frame,
     mrmc_frame,
@@ -310,6 +311,7 @@ __all__ = [
     "crossover_frame",
     "difference_figure",
     "differing_frame",
+    "family_words",
     "figure_file",
     "file_readers",
     "file_validation",

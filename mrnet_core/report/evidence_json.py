@@ -15,6 +15,13 @@ from mrnet_core.evaluation.validation import SAME_EXAMS_WARNING, Validation, ope
 from mrnet_core.report.tables import auc_frame, calibration_frame, comparison_frame, predictive_frame
 
 UNDEFINED = "not determined by the data"
+REASONS = {
+    "assisted": "the reference standard's raters read in neither condition",
+    "q_storey27": "Storey's share of true null hypotheses cannot be estimated from these p-values",
+    "macro_sd": "fewer than two readers: no spread between readers",
+    "order_correlation": "no reader's order of the exams is known in both conditions",
+}
+"""Why a column is undefined in a row whose own note is empty."""
 
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -22,8 +29,9 @@ def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for row in frame.to_dict("records"):
         plain = {str(name): plain_value(value) for name, value in row.items()}
-        if "note" in plain and not plain["note"] and any(value is None for value in plain.values()):
-            plain["note"] = UNDEFINED
+        undefined = [name for name, value in plain.items() if value is None and name != "note"]
+        if undefined and not plain.get("note"):
+            plain["note"] = "; ".join(dict.fromkeys(REASONS.get(name, UNDEFINED) for name in undefined))
         rows.append(plain)
     return rows
 
@@ -56,7 +64,7 @@ def published_json(evidence: PublishedEvidence) -> dict[str, Any]:
             {"id": entry.id, "name": entry.name, "claim": entry.claim, "evidence": entry.evidence}
             for entry in evidence.contradictions
         ],
-        "family": records_of(evidence.family),
+        "family": records_of(family_frame(evidence)),
         "tally": evidence.tally(),
         **{name: records_of(frame) for name, frame in published_frames(evidence).items() if name != "family"},
         "provenance": provenance_json(evidence),
@@ -73,11 +81,19 @@ def published_frames(evidence: PublishedEvidence) -> Mapping[str, pd.DataFrame]:
         "table2": evidence.table2,
         "table3": evidence.table3,
         "s4": evidence.s4,
-        "family": evidence.family,
+        "family": family_frame(evidence),
         "auc": pd.DataFrame(areas, columns=["task", "n_pos", "n_neg", "auc", "var_delong", "lower", "upper"]),
         "per_reader": evidence.per_reader,
         "averages": evidence.averages,
     }
+
+
+def family_frame(evidence: PublishedEvidence | ReaderEvidence) -> pd.DataFrame:
+    """The family of tests, with the ``note`` of each test's own table."""
+    notes = [
+        getattr(evidence, name)[["task", "metric", "note"]].assign(test=name) for name in ("table2", "table3", "s4")
+    ]
+    return evidence.family.merge(pd.concat(notes), how="left", on=["task", "metric", "test"])
 
 
 READER_FRAMES = (
@@ -88,7 +104,7 @@ READER_FRAMES = (
 
 def reader_frames(evidence: ReaderEvidence) -> dict[str, pd.DataFrame]:
     """Every table of a reader study by name; of a synthetic one, the shortcut's AUC stands beside the model's."""
-    frames = {name: getattr(evidence, name) for name in READER_FRAMES}
+    frames = {name: getattr(evidence, name) for name in READER_FRAMES} | {"family": family_frame(evidence)}
     if evidence.shortcut:
         beside = [evidence.shortcut.get(Task(word), math.nan) for word in evidence.auc["task"]]
         frames["auc"] = evidence.auc.assign(shortcut_auc=beside)

@@ -26,6 +26,7 @@ from mrnet_core.report.tables import (
 from mrnet_core.report.tables_readers import (
     averages_frame,
     crossover_frame,
+    family_words,
     kappa_frame,
     model_auc_frame,
     mrmc_frame,
@@ -112,7 +113,6 @@ def readers_text(evidence: ReaderEvidence) -> str:
     lines = [paragraph(SYNTHETIC_READERS, "! "), ""] if evidence.synthetic else []
     lines += [f"{len(evidence.readers)} readers ({who}), {evidence.n_exams} exams", ""]
     lines += [paragraph(note, "! ") for note in evidence.notes]
-    family = f"q: Benjamini-Hochberg over one family of {_family_size(evidence)} tests."
     lines += [
         f"Table 2. Model against the unassisted {evidence.main_role} micro-average",
         _or_why(recomputed_table2(evidence), evidence, "table2"),
@@ -123,7 +123,7 @@ def readers_text(evidence: ReaderEvidence) -> str:
         "",
         f"S4. {evidence.main_role.capitalize()}s only",
         _or_why(recomputed_s4(evidence), evidence, "s4"),
-        family,
+        family_words(evidence),
         "",
         "Micro- and macro-averages",
         frame_grid(averages_frame(evidence)),
@@ -162,10 +162,6 @@ def readers_text(evidence: ReaderEvidence) -> str:
 
 def _or_why(frame: pd.DataFrame, evidence: ReaderEvidence, part: str) -> str:
     return frame_grid(frame) if len(frame) else f"None: {evidence.absent.get(part, 'nothing to show')}."
-
-
-def _family_size(evidence: ReaderEvidence) -> int:
-    return int(evidence.family["p"].notna().sum())
 
 
 def _balance_frame(frame: pd.DataFrame) -> pd.DataFrame:

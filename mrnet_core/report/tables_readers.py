@@ -11,6 +11,9 @@ from mrnet_core.evaluation.readers import ReaderEvidence
 from mrnet_core.report.tables import PAPER_LEVEL, interval, level_name, number, p_text, task_name
 from mrnet_core.stats import NO_SPREAD
 
+FAMILY = {"table2": "Table 2", "table3": "Table 3", "s4": "S4"}
+"""The tables of the family of tests, for people."""
+
 
 def level_of(evidence: PublishedEvidence | ReaderEvidence) -> float:
     """Confidence level of the intervals: a study's own, or the paper's."""
@@ -109,6 +112,16 @@ def _with_readers_and_notes(
     if len(set(readers)) > 1:
         table = table.assign(**{title: readers})
     return table.assign(Note=notes) if any(notes) else table
+
+
+def family_words(evidence: ReaderEvidence) -> str:
+    """What q is adjusted over: the tests that have a p-value, and the tables they stand in."""
+    tested = evidence.family[evidence.family["p"].notna()]
+    if tested.empty:
+        return "There is no q: no test of this study has a p-value."
+    names = [name for word, name in FAMILY.items() if word in set(tested["test"])]
+    tables = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"q: Benjamini-Hochberg over one family of {len(tested)} test{'s' * (len(tested) > 1)} ({tables})."
 
 
 def kappa_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -73,8 +73,7 @@ def show_main_tables(evidence: api.ReaderEvidence, tables: Mapping[str, pd.DataF
         if name in figures:
             with st.expander("The same as a chart"):
                 show_figure(figures[name])
-    size = int(evidence.family["p"].notna().sum())
-    st.caption(f"q: Benjamini-Hochberg over one family of {size} tests (Table 2, Table 3 and S4).")
+    st.caption(api.family_words(evidence))
 
 
 def show_averages(evidence: api.ReaderEvidence) -> None:

@@ -15,9 +15,10 @@ REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "inputs"
 OPTIONS = api.Options(replicates=50)
 
 
-def study(options=OPTIONS, reads=None):
-    """The simulated study, or the same with other reads."""
-    files = [REFERENCE / f"g_{name}.csv" for name in ("reads", "reference", "model")]
+def study(options=OPTIONS, reads=None, model=True):
+    """The simulated study, or the same with other reads or without the model."""
+    names = ("reads", "reference", "model") if model else ("reads", "reference")
+    files = [REFERENCE / f"g_{name}.csv" for name in names]
     if reads is not None:
         files[0] = api.TableFile("reads.csv", reads.to_csv(index=False).encode())
     return api.file_readers(*files, options=options)
@@ -138,3 +139,24 @@ def test_an_average_by_exam_without_width_is_noted_beside_it():
 def test_the_pooled_interval_is_called_usually_too_narrow_and_never_surely():
     evidence = study()
     assert "are usually too narrow" in evidence.warnings[0]
+
+
+def test_the_family_of_tests_is_named_by_the_tables_that_have_tests():
+    reads = reads_of_the_study()
+    assert api.family_words(study()).endswith("one family of 27 tests (Table 2, Table 3 and S4).")
+    assert api.family_words(study(reads=reads[reads["assisted"] == "0"])).endswith("9 tests (Table 2).")
+    alone = study(reads=reads[(reads["assisted"] == "0") & (reads["reader"] == "R1")], model=False)
+    assert api.family_words(alone) == "There is no q: no test of this study has a p-value."
+    assert "family of 0" not in api.readers_text(alone)
+
+
+def test_every_null_of_a_studys_json_has_its_reason_in_a_note():
+    answer = api.readers_json(study(reads=with_equal_gains()))
+    undefined = [row for row in answer["family"] if row["p"] is None]
+    assert len(undefined) == 6
+    assert all("essentially constant" in row["note"] for row in undefined)
+    assert "Storey" in answer["table2"][0]["note"]
+    alone = api.readers_json(study(reads=reads_of_the_study().query("reader == 'R1'")))
+    assert "no spread between readers" in alone["averages"][0]["note"]
+    rows = [row for part in (answer, alone) for rows in part.values() if isinstance(rows, list) for row in rows]
+    assert all(row["note"] for row in rows if isinstance(row, dict) and None in row.values())
