@@ -92,11 +92,11 @@ def test_a_grid_lines_up_and_leaves_repeated_first_cells_blank():
 
 
 def test_a_printed_threshold_gives_the_operating_point_it_was_printed_for():
-    """With scores 0.5 and 0.49996, 0.4 rounds as it is, and 0.49996 needs five digits."""
+    """With scores 0.5 and 0.499961234, 0.4 rounds as it is, and the second score needs five digits."""
     tables = (
-        "exam,task,probability\na,acl,0.5\nb,acl,0.49996\nc,acl,0.1\n",
+        "exam,task,probability\na,acl,0.5\nb,acl,0.499961234\nc,acl,0.1\n",
         "exam,task,label\na,acl,1\nb,acl,0\nc,acl,0\n",
     )
     validation = api.file_validation(*(api.TableFile(f"{i}.csv", text.encode()) for i, text in enumerate(tables)))
-    shown = [api.threshold_text(validation, Task.ACL, value) for value in (0.5, 0.49996, 0.4, 0.9, 1e-20)]
+    shown = [api.threshold_text(validation, Task.ACL, value) for value in (0.5, 0.499961234, 0.4, 0.9, 1e-20)]
     assert shown == ["0.500", "0.49996", "0.400", "0.900", "0.000"]
