@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mrnet_core.api.demo import is_synthetic
 from mrnet_core.domain import MODEL_SIZE, Exam, ExamPrediction, Plane, Series, Task
 
 MAGIC = b"MRNV"
@@ -117,6 +118,7 @@ def pack_exam(
         "exam": identity.hexdigest(),
         "notice": captions.notice,
         "model": captions.model,
+        "synthetic": is_synthetic(exam),
         "withoutMaps": captions.without_maps,
         "firstTask": captions.task.value,
         "tasks": [{"task": task.value, "name": task.display_name} for task in Task],

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mrnet_core.api import viewer_data
 from mrnet_core.api.viewer_data import (
     Captions,
     DemoTruth,
@@ -112,6 +113,14 @@ def test_nothing_that_could_name_a_patient_is_in_the_blob():
     blob = pack_exam(exam, a_prediction(exam), CAPTIONS).lower()
     assert b"secret" not in blob
     assert b"1.2.3.4" not in blob
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_blob_says_whether_its_exam_is_synthetic_with_and_without_a_truth(synthetic, monkeypatch):
+    exam = Exam({Plane.SAGITTAL: a_series()})
+    monkeypatch.setattr(viewer_data, "is_synthetic", lambda asked: synthetic and asked is exam)
+    assert unpack(pack_exam(exam, None, CAPTIONS))[0]["synthetic"] is synthetic
+    assert unpack(pack_exam(exam, None, CAPTIONS, DemoTruth("none")))[0]["synthetic"] is synthetic
 
 
 def test_equal_pixels_have_equal_names_and_one_changed_pixel_changes_the_name():

@@ -250,6 +250,37 @@ def test_the_viewer_obeys_keys_and_mouse(page, tmp_path):
     assert (band < 40).mean() > 0.7
 
 
+SPY = """() => {
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  window.drawn = [];
+  CanvasRenderingContext2D.prototype.fillText = function (words, ...place) {
+    window.drawn.push(words);
+    return draw.call(this, words, ...place);
+  };
+}"""
+"""Keeps the words that are drawn on any canvas from now on."""
+
+
+def _words_below_the_picture_without_its_heatmap(page) -> str:
+    page.evaluate(SPY)
+    stage(page, "axial").focus()
+    page.keyboard.press("h")
+    with page.expect_download():
+        page.keyboard.press("s")
+    return " ".join(page.evaluate("window.drawn"))
+
+
+def test_a_picture_without_a_heatmap_of_an_uploaded_synthetic_knee_says_what_it_is(open_page, exam_zip):
+    said = []
+    for data in (exam_zip, marked_exam(words="")):
+        page = open_page()
+        upload(page, data)
+        wait_for_answer(page)
+        said.append(_words_below_the_picture_without_its_heatmap(page))
+    assert all("Axial, slice" in words and "heatmap" not in words for words in said)
+    assert ["synthetic knee" in words for words in said] == [True, False]
+
+
 def test_one_finger_scrolls_through_slices_and_two_zoom(page):
     picture = stage(page, "coronal")
     picture.focus()

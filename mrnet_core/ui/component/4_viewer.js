@@ -156,7 +156,7 @@ class Viewer {
       const model = this.data.model ? `, ${this.data.model}` : "";
       what.push(`${this.taskName()} heatmap, probability ${pane.map.probability.toFixed(2)}${model}`);
     }
-    if (this.data.truth) what.push("synthetic knee");
+    if (this.data.synthetic) what.push("synthetic knee");
     return [...lines, `${what.join("; ")}.`];
   }
 
