@@ -102,7 +102,8 @@ def candidates_of(frames: Sequence[Frame], limits: Limits) -> list[Candidate] | 
     placed = [frame for frame in frames if has_place(frame)]
     if len(placed) < FEWEST_SLICES <= len(frames) or not placed:
         return refused(
-            "its images do not say where they lie (position, orientation or pixel spacing), so no plane can be told"
+            "its images do not credibly say where they lie (position, orientation or pixel spacing), so no plane can "
+            "be told"
         )
     if reason := _localizer(placed):
         return refused(reason)
@@ -116,7 +117,7 @@ def candidates_of(frames: Sequence[Frame], limits: Limits) -> list[Candidate] | 
         )
     notes = []
     if lost := len(frames) - len(placed):
-        notes.append(f"{lost} image(s) do not say where they lie and were left out.")
+        notes.append(f"{lost} image(s) do not credibly say where they lie and were left out.")
     if strays := len(placed) - len(groups[0]):
         notes.append(f"{strays} image(s) lie in another direction and were left out.")
     return _in_one_direction(groups[0], notes, len(frames), limits, refused)

@@ -26,6 +26,10 @@ NO_HISTORY = (
     "`python -m mrnet_core train --data DIR --out RUN`, then `MRNET_MODEL=RUN make app`."
 )
 NO_EPOCH = "No network has finished an epoch yet; a trunk may be training before them. This page looks again by itself."
+INNER = (
+    "In this run a part of the training exams chose the epochs: they are what is called tuning exams in these curves "
+    "and in the table of the networks."
+)
 NO_GRADES = (
     "This model brings no heatmap grades: they need lesions whose place is known, so only a synthetic cohort can give "
     "them (`make reproduce`)."
@@ -107,6 +111,8 @@ def show_training(view: RunView, specs: dict[str, run_view.FigureSpec]) -> None:
         st.info(NO_HISTORY if view.finished else NO_EPOCH)
         return
     st.subheader("By epoch", anchor=False)
+    if view.config is not None and view.config.tuning == "inner":
+        st.caption(INNER)
     for name in ("loss", "auc", "spread"):
         if name in specs:
             show_figure(specs[name], height=420)

@@ -153,5 +153,5 @@ def orientation_of(transpose, flip_rows, flip_columns):
     ],
 )
 def test_a_series_that_does_not_say_where_it_lies_is_refused_in_words(read, change):
-    with pytest.raises(ExamError, match="do not say where they lie"):
+    with pytest.raises(ExamError, match="do not credibly say where they lie"):
         read(builder.series("axial", **change))

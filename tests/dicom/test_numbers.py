@@ -61,7 +61,7 @@ def test_a_series_at_an_impossible_place_is_refused_and_the_exam_is_read(read, n
     exam = beside_a_good_series(read, **numbers)
     assert exam.planes == (Plane.AXIAL,)
     (refused,) = exam.refused
-    assert refused.reason.startswith("its images do not say where they lie (position, orientation or pixel spacing)")
+    assert refused.reason.startswith("its images do not credibly say where they lie (position, orientation")
 
 
 @pytest.mark.parametrize(

@@ -220,4 +220,6 @@ def test_beside_the_aucs_stands_what_the_tuning_exams_chose_in_this_run(open_pag
     area = {"split": "tuning", "task": "acl", "model": "axial", "auc": 0.75, "n_pos": 5, "n_neg": 7, "logit_sd": 1.0}
     fields = {"name": "r", "trained_on": "x", "synthetic": False, "auc": [area]}
     write_manifest(run, **fields)
-    assert tuning_words(config) in texts(open_page(run))
+    words = texts(open_page(run))
+    assert tuning_words(config) in words
+    assert ("In this run a part of the training exams chose the epochs" in words) == (tuning == "inner")
