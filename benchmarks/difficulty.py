@@ -80,7 +80,8 @@ def main() -> None:
     parser.add_argument("--cohort", type=Path, metavar="DIR", help="a phantom cohort in the MRNet form")
     args = parser.parse_args()
     if args.cohort:
-        twins, source = from_cohort(args.cohort), f"Validation exams of {args.cohort.name}"
+        twins = from_cohort(args.cohort)
+        source = f"Validation exams of {args.cohort.name}, pixels inside the lesions' masks, twins without any lesion"
     else:
         twins, source = from_seed(args.seed, args.exams, args.others, args.jobs), f"Seed {args.seed}"
     print(f"{source}: median changed pixels of 256 x 256 over a series, and share of lesions under {FEW}.\n")

@@ -1,4 +1,4 @@
-"""Artefacts of some series: ghosts of motion and pulsation, wrap, a blur of motion."""
+"""Artefacts of some series: ghosts of motion and pulsation, wrap."""
 
 from dataclasses import dataclass
 

@@ -131,7 +131,7 @@ def _localizer(exam: PhantomExam, plane: Plane, k: int, instance: int) -> Datase
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]
     dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = "GR", "SK", ""
     dataset.MRAcquisitionType = "2D"
-    dataset.RepetitionTime, dataset.EchoTime, dataset.FlipAngle = 8.6, 4.0, 20
+    dataset.RepetitionTime, dataset.EchoTime, dataset.EchoTrainLength, dataset.FlipAngle = 8.6, 4.0, 1, 20
     dataset.SliceThickness = 8.0
     spacing = tuple(step * LOCALIZER_STEP for step in grid.spacing[1:])
     _place(dataset, grid.point((k, 0, 0)), np.array(grid.column_direction), np.array(grid.row_direction), spacing)
@@ -154,6 +154,7 @@ def _study(exam: PhantomExam) -> Dataset:
     dataset.StudyDescription = "SYNTHETIC KNEE MRI"
     dataset.Modality, dataset.Manufacturer = "MR", exam.manufacturer
     dataset.MagneticFieldStrength = exam.field_tesla
+    dataset.PatientPosition = "FFS"  # feet first, as knees are scanned
     dataset.BodyPartExamined = "KNEE"
     dataset.Laterality = "L" if exam.side is Side.LEFT else "R"
     dataset.FrameOfReferenceUID = uid(exam.seed, exam.k, "frame of reference")

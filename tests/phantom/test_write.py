@@ -154,6 +154,17 @@ def test_the_localizer_mixes_the_planes_in_one_series(small):
     assert len({tuple(np.abs(normal(ds)).round().astype(int)) for ds in mixed}) == 3
 
 
+def test_every_file_has_what_the_mr_image_module_requires(small):
+    """Types 1 and 2 of PS3.3 C.7.3.1 (series) and C.8.3.1 (MR image), as far as a classic MR image needs them."""
+    required = (
+        *("Modality", "SeriesInstanceUID", "SeriesNumber", "Laterality", "PatientPosition", "ImageType"),
+        *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "ScanningSequence"),
+        *("SequenceVariant", "ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoTime", "EchoTrainLength"),
+    )
+    for name, dataset in datasets(small).items():
+        assert [word for word in required if word not in dataset] == [], name
+
+
 def test_uids_are_unique_and_the_same_exam_has_the_same_files(small):
     files = exam_files(small)
     uids = [str(ds.SOPInstanceUID) for ds in datasets(small).values()]
