@@ -38,8 +38,6 @@ from mrnet_core.training import history
 
 GRADES = "scores/localisation.json"
 """Where a RUN keeps its heatmap grades."""
-PATIENCE = 600
-"""Seconds of silence after which a run that still trains may have stopped; longer where its epochs are longer."""
 VALIDATION_SCORES = "scores/validation_scores.csv"
 EPOCH_COLUMNS = (
     *("plane", "task", "seed", "epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds"),
@@ -288,7 +286,7 @@ def _card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, st
             card["Start"] += "; epoch 0 fits the last layer alone"
     seconds = fields.get("seconds")
     card["Device"] = str(fields.get("device", ""))
-    card["Training time"] = "" if seconds is None else _duration(float(seconds))
+    card["Training time"] = "" if seconds is None else duration(float(seconds))
     card["Regressions fitted on"] = {
         "training": "training-set predictions, as in the paper",
         "out-of-fold": "out-of-fold predictions",
@@ -299,7 +297,8 @@ def _card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, st
     return {label: words for label, words in card.items() if words}
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -362,44 +361,6 @@ def graded_tasks(view: RunView) -> tuple[Task, ...]:
     return () if view.grades.empty else tuple(task for task in Task if task.value in set(view.grades["task"]))
 
 
-def trunk_progress(view: RunView) -> tuple[float, str] | None:
-    """Share of its steps that a trunk in training has done, 0 to 1, and that in words; None where there is none."""
-    now = view.trunk
-    if view.finished or not now:
-        return None
-    left = f"about {now['seconds_left'] / 60:.0f} min" if now["seconds_left"] >= 90 else f"{now['seconds_left']:.0f} s"
-    words = f"The trunk trains before them: step {now['step']:,.0f} of {now['steps']:,.0f}, loss {now['loss']:.3f}"
-    return now["step"] / now["steps"], f"{words}, {left} left"
-
-
-def news_words(view: RunView) -> str:
-    """How long a run that still trains has been silent and, once that is long for it, what to do; "" once finished."""
-    if view.silent is None:
-        return ""
-    words = f"Last written {_duration(view.silent)} ago."
-    if view.silent <= max(PATIENCE, 3 * _epoch_seconds(view)):
-        return words
-    return f"{words} Should it have stopped: its `train` command with `--resume` goes on from there."
-
-
-def _epoch_seconds(view: RunView) -> float:
-    """Of the longest epoch of a plane, whose networks train side by side and share its time."""
-    if view.epochs.empty:
-        return 0.0
-    return float(view.epochs.groupby(["plane", "seed", "epoch"])["seconds"].sum().max())
-
-
-def throughput_words(view: RunView) -> str:
-    """Exams a second and seconds of the whole run, in a sentence."""
-    if view.networks.empty:
-        return ""
-    speed, seconds = view.networks["exams_per_second"], view.networks["seconds"].sum()
-    return (
-        f"One network takes {speed.min():.1f} to {speed.max():.1f} exams a second (median of its epochs); all "
-        f"{len(view.networks)} together took {_duration(float(seconds))} of training so far."
-    ).replace(" so far", "" if view.finished else " so far")
-
-
 def _counted(view: RunView, n: str) -> Provenance:
     return Provenance(view.source.source, view.source.model, n, view.source.version, view.source.date)
 
@@ -415,6 +376,7 @@ __all__ = [
     "coefficients_words",
     "constant_words",
     "curve_figures",
+    "duration",
     "find_run",
     "graded_tasks",
     "grades_figure",
@@ -423,7 +385,6 @@ __all__ = [
     "networks_auc_text",
     "networks_frame",
     "read_run",
-    "throughput_words",
     "trunk_frame",
     "validation_auc_text",
     "view_state",

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mrnet_core.dicom.privacy import UNKNOWN_PART
 from mrnet_core.dicom.series import Candidate
+from mrnet_core.dicom.words import UNKNOWN_PART
 from mrnet_core.domain import ExamError, Plane, RefusedSeries, Side
 
 APART_MM = 120.0

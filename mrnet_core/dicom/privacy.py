@@ -2,7 +2,7 @@
 
 From a pydicom data set to the plain values of ``frame.Header`` and ``frame.Frame``. Patient name, ID and birth date
 become one salted hash; the study's date orders studies inside the reading; free text other than SeriesDescription and
-ProtocolName gives at most one word of the lists below. Runs in the limited child process.
+ProtocolName gives at most one word of the lists in ``words``. Runs in the limited child process.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from mrnet_core.dicom.codestream import UNDEFINED, element_value
 from mrnet_core.dicom.limits import Limits
 from mrnet_core.dicom.parse import BadFile, Parsed
+from mrnet_core.dicom.words import GENERIC_PARTS, UNKNOWN_PART, body_part_in, plain_words, side_in
 
 MR_CLASSES = frozenset(
     (
@@ -42,45 +43,6 @@ SLOPES = (1e-6, 1e6)
 """RescaleSlope without its sign. With a slope outside the file cannot be used: its values would be invented."""
 MOST_INTERCEPT = 1e6
 """RescaleIntercept in slopes: beyond it float32 no longer tells neighbouring stored values apart."""
-BODY_PARTS = {
-    "knee": r"KNEES?|GENOUX?|KNIE|RODILLA|GINOCCHIO|JOELHO|KOLANO|PATELLA|MENISCUS|ACL",
-    "brain": r"BRAIN|HEAD|SKULL|CRANE|CEREBRAL|CERVEAU|ENCEPHALE|KOPF|SCHADEL|HIRN|CRANEO|CEREBRO|CABEZA|TESTA|NEURO",
-    "spine": r"[CTL]?SPINE|SPINAL|LUMBAR|RACHIS|WIRBELSAULE|[LHB]WS|COLUMNA|LOMBAIRE|SSPINE|[CTL]{1,2}SSPINE",
-    "shoulder": r"SHOULDER|EPAULE|SCHULTER|HOMBRO|SPALLA|OMBRO",
-    "hip": r"HIPS?|HANCHE|HUFTE|CADERA|ANCA",
-    "ankle": r"ANKLE|CHEVILLE|SPRUNGGELENK|OSG|TOBILLO|CAVIGLIA",
-    "foot": r"FOOT|FEET|PIEDS?|FUSS|PIEDE",
-    "wrist": r"WRIST|POIGNET|HANDGELENK|MUNECA|POLSO",
-    "hand": r"HANDS?|MANO|FINGERS?",
-    "elbow": r"ELBOW|COUDE|ELLENBOGEN|CODO|GOMITO",
-    "pelvis": r"PELVIS|BASSIN|BECKEN|PROSTATE?|UTERUS|BLADDER",
-    "abdomen": r"ABDOMEN|ABDO|LIVER|FOIE|LEBER|KIDNEY|PANCREAS|MRCP",
-    "chest": r"CHEST|THORAX|HEART|CARDIAC|COEUR|HERZ|LUNG",
-    "breast": r"BREAST|SEIN|MAMMA|MAMA",
-    "neck": r"NECK|HALS|CUELLO|COLLO",
-    "thigh": r"THIGH|FEMUR|CUISSE|OBERSCHENKEL",
-}
-"""Words for body parts in reports' languages, upper case without accents; each matched as a whole word."""
-UNKNOWN_PART = "another body part"
-"""Stands for a BodyPartExamined that is none of the words above: its own text may hold anything and never survives."""
-_GENERIC_PARTS = frozenset(
-    (
-        *("", "EXTREMITY", "LOWER EXTREMITY", "LOWEREXTREMITY", "LOWER LIMB", "LOWERLIMB", "LEG", "JOINT", "MSK"),
-        *("MEMBRE INF", "MEMBRE INFERIEUR", "UNKNOWN", "OTHER", "WHOLEBODY"),
-    )
-)
-"""What a knee is part of, and words that say nothing."""
-_BODY_PARTS = {part: re.compile(rf"\b(?:{words})\b") for part, words in BODY_PARTS.items()}
-_KNEE = rf"(?:{BODY_PARTS['knee']})"
-_SIDES = {
-    "R": re.compile(
-        rf"\b(?:RIGHT|RT|DROITE?|RECHTS|DERECHA|DESTRO)\b|\b{_KNEE} (?:R|RE|D|DX|DER)\b|\b(?:R|RE|D) {_KNEE}\b"
-    ),
-    "L": re.compile(
-        rf"\b(?:LEFT|LT|GAUCHE|LINKS|IZQUIERDA|SINISTRO)\b|\b{_KNEE} (?:L|LI|G|SX|IZQ)\b|\b(?:L|LI|G) {_KNEE}\b"
-    ),
-}
-_ACCENTS = str.maketrans("ÀÂÄÁÈÉÊËÌÎÏÍÒÔÖÓÙÛÜÚÇÑ", "AAAAEEEEIIIIOOOOUUUUCN")
 
 
 def describe(parsed: Parsed, position: int, salt: bytes, sha256: str, limits: Limits) -> tuple[dict, list[dict]]:
@@ -165,22 +127,6 @@ def _identity(dataset: Dataset, position: int, salt: bytes) -> dict:
     }
 
 
-def plain_words(free: str) -> str:
-    """Upper case without accents, each run of anything but letters and digits one space."""
-    return re.sub(r"[^A-Z0-9]+", " ", free.upper().translate(_ACCENTS)).strip()
-
-
-def body_part_in(words: str) -> str | None:
-    """The body part that plain words name; the knee wins where it is among several."""
-    return next((part for part, pattern in _BODY_PARTS.items() if pattern.search(words)), None)
-
-
-def side_in(words: str) -> str | None:
-    """R or L where plain words name exactly one side."""
-    named = [side for side, pattern in _SIDES.items() if pattern.search(words)]
-    return named[0] if len(named) == 1 else None
-
-
 def _frame_anatomy(dataset: Dataset) -> list[Dataset]:
     """What the frames of an Enhanced file say of their anatomy, once for all of them or each for itself."""
     groups = _items(dataset, "SharedFunctionalGroupsSequence")[:1] + _items(dataset, "PerFrameFunctionalGroupsSequence")
@@ -190,7 +136,7 @@ def _frame_anatomy(dataset: Dataset) -> list[Dataset]:
 def _body_part_examined(dataset: Dataset) -> str | None:
     """BodyPartExamined as one word of the list; None where it is absent or a knee may be meant."""
     words = plain_words(text(dataset, "BodyPartExamined"))
-    return None if words in _GENERIC_PARTS else body_part_in(words) or UNKNOWN_PART
+    return None if words in GENERIC_PARTS else body_part_in(words) or UNKNOWN_PART
 
 
 def _laterality(dataset: Dataset, anatomy: list[Dataset]) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mrnet_core.dicom.frame import Frame
-from mrnet_core.dicom.privacy import plain_words
+from mrnet_core.dicom.words import plain_words
 from mrnet_core.domain import Plane
 
 SHORT_TR = 1000.0

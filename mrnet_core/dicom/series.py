@@ -14,7 +14,6 @@ import numpy as np
 from mrnet_core.dicom.frame import Frame
 from mrnet_core.dicom.geometry import ACCEPTED_TILT, OBLIQUE_TILT
 from mrnet_core.dicom.limits import Limits
-from mrnet_core.dicom.privacy import UNKNOWN_PART, plain_words
 from mrnet_core.dicom.protocol import Sequence as PulseSequence
 from mrnet_core.dicom.protocol import protocol_score, sequence_of, stand_in_warning
 from mrnet_core.dicom.stacks import (
@@ -29,6 +28,7 @@ from mrnet_core.dicom.stacks import (
     orientations,
     said_step,
 )
+from mrnet_core.dicom.words import UNKNOWN_PART, plain_words
 from mrnet_core.domain import PHANTOM_MAKERS, Plane, RefusedSeries, Side
 
 FEWEST_SLICES = 5

@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from mrnet_core.api import evidence, run_view
+from mrnet_core.api import evidence, run_view, run_words
 from mrnet_core.api.run_view import RunView
 from mrnet_core.config import tuning_words
 from mrnet_core.domain import ArtifactError, InputError, Task
@@ -80,8 +80,8 @@ def follow_run() -> None:
     show_card(view)
     done = f"{len(view.networks)} of {view.planned} networks begun, {view.progress:.0%} of the planned epochs done"
     st.progress(view.progress, done)
-    st.caption(run_view.news_words(view))
-    trunk = run_view.trunk_progress(view)
+    st.caption(run_words.news_words(view))
+    trunk = run_words.trunk_progress(view)
     if trunk is not None:
         st.progress(*trunk)
         return
@@ -118,7 +118,7 @@ def show_training(view: RunView, specs: dict[str, run_view.FigureSpec]) -> None:
         if name in specs:
             show_figure(specs[name], height=420)
     st.subheader("Networks", anchor=False)
-    st.caption(run_view.throughput_words(view))
+    st.caption(run_words.throughput_words(view))
     show_table(
         run_view.networks_frame(view.networks, dict(view.kept)),
         "networks",

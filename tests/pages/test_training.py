@@ -11,7 +11,7 @@ import streamlit as st
 from pptx import Presentation
 from streamlit.testing.v1 import AppTest
 
-from mrnet_core.api import run_view
+from mrnet_core.api import run_view, run_words
 from mrnet_core.api.evidence import slides
 from mrnet_core.config import TrainConfig, tuning_words
 from mrnet_core.domain import Plane, Task
@@ -139,8 +139,8 @@ def test_a_run_that_has_long_been_silent_is_said_to_have_stopped_perhaps(open_pa
 def test_the_longer_a_planes_epochs_the_longer_a_run_may_be_silent(tmp_path):
     view = run_view.read_run(begin_run(tmp_path / "run", epochs=2, planes=(Plane.SAGITTAL,)))
     slow = replace(view, silent=3000, epochs=view.epochs.assign(seconds=400.0))  # three networks: 1,200 s an epoch
-    assert "--resume" not in run_view.news_words(slow)
-    assert "--resume" in run_view.news_words(replace(slow, silent=3700))
+    assert "--resume" not in run_words.news_words(slow)
+    assert "--resume" in run_words.news_words(replace(slow, silent=3700))
 
 
 def test_a_run_whose_networks_have_not_begun_says_so(open_page, tmp_path):

@@ -1,0 +1,44 @@
+"""A RUN in sentences: how far it is, how long it has been silent, how fast its networks train."""
+
+from mrnet_core.api.run_view import RunView, duration
+
+PATIENCE = 600
+"""Seconds of silence after which a run that still trains may have stopped; longer where its epochs are longer."""
+
+
+def trunk_progress(view: RunView) -> tuple[float, str] | None:
+    """Share of its steps that a trunk in training has done, 0 to 1, and that in words; None where there is none."""
+    now = view.trunk
+    if view.finished or not now:
+        return None
+    left = f"about {now['seconds_left'] / 60:.0f} min" if now["seconds_left"] >= 90 else f"{now['seconds_left']:.0f} s"
+    words = f"The trunk trains before them: step {now['step']:,.0f} of {now['steps']:,.0f}, loss {now['loss']:.3f}"
+    return now["step"] / now["steps"], f"{words}, {left} left"
+
+
+def news_words(view: RunView) -> str:
+    """How long a run that still trains has been silent and, once that is long for it, what to do; "" once finished."""
+    if view.silent is None:
+        return ""
+    words = f"Last written {duration(view.silent)} ago."
+    if view.silent <= max(PATIENCE, 3 * _epoch_seconds(view)):
+        return words
+    return f"{words} Should it have stopped: its `train` command with `--resume` goes on from there."
+
+
+def _epoch_seconds(view: RunView) -> float:
+    """Of the longest epoch of a plane, whose networks train side by side and share its time."""
+    if view.epochs.empty:
+        return 0.0
+    return float(view.epochs.groupby(["plane", "seed", "epoch"])["seconds"].sum().max())
+
+
+def throughput_words(view: RunView) -> str:
+    """Exams a second and seconds of the whole run, in a sentence."""
+    if view.networks.empty:
+        return ""
+    speed, seconds = view.networks["exams_per_second"], view.networks["seconds"].sum()
+    return (
+        f"One network takes {speed.min():.1f} to {speed.max():.1f} exams a second (median of its epochs); all "
+        f"{len(view.networks)} together took {duration(float(seconds))} of training so far."
+    ).replace(" so far", "" if view.finished else " so far")
