@@ -139,6 +139,7 @@ def _append(out: Path, row: Mapping[str, str]) -> None:
                     rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except BaseException:
+                # also Ctrl-C: half a row must not stay
                 file.truncate(end)
                 raise
     except OSError as error:
