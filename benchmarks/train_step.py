@@ -3,9 +3,10 @@
     python benchmarks/train_step.py [--threads 2] [--repeats 15]
 
 A step: forward, weighted loss, backward, Adam. "Plain" is the same step with torch's own layers; the two take
-turns. Figures are medians of the clock and, beside it, of the processor's time over all threads: on a busy machine only
-the latter, with ``--threads 1``, says anything, and the load is printed. A last line says what the convolutions of a
-plain step need at the speed of the fastest one: no arrangement of direct convolutions does better.
+turns. Figures are the median of the clock, its tenth and ninetieth percentile (a virtual machine's cores are not
+always its own: where they lie far apart, a neighbour was at work) and the processor's time over all threads. A last
+line says what the convolutions of a plain step need at the speed of the fastest one: no arrangement of direct
+convolutions does better.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,8 +55,20 @@ def network(config: TrainConfig, folded: bool, plain: bool = False) -> Network:
     return Network("n", Plane.AXIAL, Task.ACL, 1, words, model, make_optimiser(model, config), (1.0, 1.0))
 
 
-def medians_ms(works: list[Callable[[], object]], repeats: int) -> list[tuple[float, float]]:
-    """Clock and processor time of each work, in turns of several: each finds the memory as it left it, as in a run."""
+class Spent(NamedTuple):
+    """Milliseconds of the clock, median and tenth and ninetieth percentile, and of the processor, median."""
+
+    clock: float
+    low: float
+    high: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{self.clock:.0f} ms ({self.low:.0f} to {self.high:.0f}; processor {self.processor:.0f})"
+
+
+def spent_ms(works: list[Callable[[], object]], repeats: int) -> list[Spent]:
+    """What each work takes, in turns of several: each finds the memory as it left it, as in a run."""
     times: list[list[tuple[float, float]]] = [[] for _ in works]
     for _ in range(TURNS):
         for place, work in enumerate(works):
@@ -63,7 +77,8 @@ def medians_ms(works: list[Callable[[], object]], repeats: int) -> list[tuple[fl
                 work()
                 if repeat >= 0:
                     times[place].append((time.perf_counter() - clock, time.process_time() - processor))
-    return [tuple(float(value) * 1000 for value in np.median(one, axis=0)) for one in times]
+    clocks_processors = [1000 * np.array(one).T for one in times]
+    return [Spent(*np.percentile(clock, [50, 10, 90]), np.median(processor)) for clock, processor in clocks_processors]
 
 
 def bound_ms(precision: str, threads: int) -> float:
@@ -72,7 +87,7 @@ def bound_ms(precision: str, threads: int) -> float:
     picture = torch.ones(SLICES, 384, 15, 15, dtype=kind).contiguous(memory_format=torch.channels_last)
     kernel = torch.ones(256, 384, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        spent = medians_ms([lambda: functional.conv2d(picture, kernel, padding=1)], 5)[0][1] / threads
+        spent = spent_ms([lambda: functional.conv2d(picture, kernel, padding=1)], 5)[0].processor / threads
     work = {
         "first": 63 * 63 * 64 * 121 * 2 / 3,  # no gradient of its input
         "others": 31 * 31 * 192 * 64 * 25 + 15 * 15 * 9 * (384 * 192 + 256 * 384 + 256 * 256),
@@ -93,7 +108,7 @@ def main() -> None:
         path = Path(folder) / "series.npy"
         np.save(path, generator.integers(0, 256, (SLICES, 256, 256), np.uint8))
         stack = torch.from_numpy(np.load(path))
-        (loading, _), (moving, _) = medians_ms(
+        loading, moving = spent_ms(
             [
                 lambda: torch.from_numpy(np.load(path)),
                 lambda: augment.apply(stack, augment.draw(generator, config)),
@@ -106,17 +121,17 @@ def main() -> None:
         for folded in (True, False):
             both = [network(chosen, folded), network(chosen, folded, plain=True)]
             works = [lambda one=one, chosen=chosen: float(step(one, [moved], [1.0], chosen, 10)) for one in both]
-            (spent, processor), (plain, plain_processor) = medians_ms(works, args.repeats)
+            spent, plain = spent_ms(works, args.repeats)
             channels = 1 if folded else 3
-            share = (loading + moving) / 3 / (spent + (loading + moving) / 3)
+            fed = (loading.clock + moving.clock) / 3
             print(
-                f"{precision:<9} {channels} input channel{'s' if channels > 1 else ' '}: step {spent:.0f} ms "
-                f"(processor {processor:.0f}; aim {target:.0f}), plain {plain:.0f} ms ({plain_processor:.0f}); loading "
-                f"and augmentation, shared by a plane's three networks: {share:.1%} of the time",
+                f"{precision:<9} {channels} input channel{'s' if channels > 1 else ' '}: step {spent}, "
+                f"aim {target:.0f}; plain {plain}; loading and augmentation, shared by a plane's three networks: "
+                f"{fed / (spent.clock + fed):.1%} of the time",
                 flush=True,
             )
         print(f"{precision:<9} direct convolutions of a step need at least {bound_ms(precision, args.threads):.0f} ms")
-    print(f"loading {loading:.1f} ms a series (once a run), augmentation {moving:.1f} ms a series")
+    print(f"loading {loading.clock:.1f} ms a series (once a run), augmentation {moving.clock:.1f} ms a series")
 
 
 if __name__ == "__main__":

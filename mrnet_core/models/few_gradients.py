@@ -50,21 +50,42 @@ class _FewGradients(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         pictures, weight = ctx.saved_tensors
         of_bias = gradient.sum(dim=(0, 2, 3))
-        has_gradient = (gradient != 0).flatten(2).any(dim=2)
+        has_gradient = gradient.abs().amax(dim=(2, 3)) > 0
         most = int(has_gradient.sum(dim=1).max())
         if most > MOST * len(weight):
             of_pictures, of_weight = _way_back(gradient, pictures, weight, 1)
             return of_pictures, of_weight, of_bias, None
         # Each slice's maps with a gradient, and as many without one as make slices equal.
         maps = has_gradient.byte().topk(max(most, 1), dim=1).indices
-        chosen = gradient.flatten(2).gather(1, maps[:, :, None].expand(-1, -1, gradient[0, 0].numel()))
-        groups = chosen.view(1, -1, *gradient.shape[2:])
-        of_pictures, of_kernels = _way_back(
-            groups, pictures.reshape(1, -1, *pictures.shape[2:]), weight[maps.flatten()], len(pictures)
+        chosen = gradient.permute(2, 3, 0, 1)
+        chosen = chosen.gather(3, maps.expand(*chosen.shape[:2], -1, -1))
+        of_side_by_side, of_kernels = _way_back(
+            _side_by_side(chosen), _side_by_side(pictures.permute(2, 3, 0, 1)), weight[maps.flatten()], len(pictures)
         )
-        of_weight = torch.zeros_like(weight).index_add_(0, maps.flatten(), of_kernels)
-        of_pictures = of_pictures.view(pictures.shape).contiguous(memory_format=torch.channels_last)
-        return of_pictures, of_weight, of_bias, None
+        of_pictures = of_side_by_side[0].unflatten(0, pictures.shape[:2])
+        of_pictures = of_pictures.contiguous(memory_format=torch.channels_last)
+        return of_pictures, _by_map(of_kernels, has_gradient, maps), of_bias, None
+
+
+def _side_by_side(pictures: Tensor) -> Tensor:
+    """``(h, w, s, c)`` as one picture of all slices' channels, ``(1, s · c, h, w)``, channels-last.
+
+    The one picture's stride is that of a whole picture: with any other, PyTorch's own convolution of float64 errs.
+    """
+    return pictures.flatten(2).unsqueeze(0).permute(0, 3, 1, 2)
+
+
+def _by_map(of_kernels: Tensor, has_gradient: Tensor, maps: Tensor) -> Tensor:
+    """The kernels' gradients ``(s · most, c, k, k)`` of slices' chosen maps ``(s, most)``, summed by map."""
+    if int(has_gradient.sum(dim=0).max()) <= 1:  # no map twice, as but for ties: picking is quicker than adding
+        real = has_gradient.gather(1, maps).flatten().nonzero().squeeze(1)
+        rows = torch.zeros(has_gradient.shape[1], dtype=torch.long).index_copy_(0, maps.flatten()[real], real)
+        of_weight = of_kernels[rows]
+        of_weight[~has_gradient.any(dim=0)] = 0
+        return of_weight
+    size = has_gradient.shape[1], *of_kernels.shape[1:]
+    of_weight = of_kernels.new_zeros(size).contiguous(memory_format=torch.channels_last)
+    return of_weight.index_add_(0, maps.flatten(), of_kernels)
 
 
 def _way_back(gradient: Tensor, pictures: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
