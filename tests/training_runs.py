@@ -12,6 +12,11 @@ DEAD = (Plane.CORONAL, Task.MENISCUS)
 """The network that gives every exam one answer."""
 BEST = 3
 """The epoch of lowest tuning loss in every history that is written here with at least so many epochs."""
+ENDS = {
+    "trained": (("_lower", -0.1), ("_upper", 0.1)),
+    "untrained": (("_lowest", -0.125), ("_highest", 0.25)),
+}
+"""How far the ends of an interval, or of a range over random draws, lie from the value."""
 
 
 def epoch_records(plane: Plane, task: Task, epochs: int, seed: int = 1) -> list[dict]:
@@ -113,7 +118,7 @@ def grades() -> list[dict]:
         | {
             f"{name}{end}": value + shift
             for name, value in (("pointing", 0.625 if network == "trained" else 0.125), ("right_slice", 0.75))
-            for end, shift in (("", 0.0), ("_lower", -0.1), ("_upper", 0.1))
+            for end, shift in (("", 0.0), *ENDS[network])
         }
         for network in ("trained", "untrained")
         for plane in Plane

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from mrnet_core.api.run_view import GRADES
 from mrnet_core.domain import DatasetError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor, run_series
-from mrnet_core.evaluation.localisation import CALLED, POINTING_PIXELS, Case, Lesion, build_case, grade
+from mrnet_core.evaluation.localisation import CALLED, POINTING_PIXELS, Case, Lesion, build_case, grade, over_draws
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.store import Run, write_manifest, write_whole
 
 UNTRAINED_SEED = 20181
 """Of the untrained networks that the trained ones are held against."""
+DRAWS = 5
+"""How many random draws of them: one may lie far above chance, or below."""
 NOTE = (
     "Synthetic knees. Exams with the finding by the truth; a hit is a hottest cell within 36 pixels of the lesion in "
-    "the hottest slice. Prior: the same hot spot on other exams' lesions."
+    "the hottest slice. Prior: the same hot spot on other exams' lesions. Untrained: mean of random draws."
 )
 
 
@@ -41,7 +43,8 @@ def grade_run(
     Returns
     -------
     dict
-        What was written: ``records`` of the trained and of untrained networks (``LocalisationGrade.record``).
+        What was written: ``records`` of the trained (``LocalisationGrade.record``) and of untrained networks
+        (``over_draws``).
 
     Raises
     ------
@@ -50,27 +53,27 @@ def grade_run(
     """
     lesions = read_lesions(cohort, split)
     predictor = Predictor.load(run)
-    untrained = untrained_networks(predictor.networks)
-    trained_cases: list[Case] = []
-    untrained_cases: list[Case] = []
+    sets = [predictor.networks, *(untrained_networks(predictor.networks, draw) for draw in range(DRAWS))]
+    cases: list[list[Case]] = [[] for _ in sets]
     for done, (exam, plane, stack, marked) in enumerate(_series(cohort, split, lesions)):
-        for networks, cases in ((predictor.networks, trained_cases), (untrained, untrained_cases)):
+        for networks, found in zip(sets, cases, strict=True):
             answers = run_series({task: networks[plane, task] for task in Task}, stack)
             for task, (logit, cam) in answers.items():
                 probability = float(1 / (1 + np.exp(-logit)))
                 case = build_case((exam, plane, task), cam, probability, marked, stack)
                 if case is not None:
-                    cases.append(case)
+                    found.append(case)
         if progress:
             progress(done // len(Plane) + 1, len(lesions))
-    grades = [*grade(trained_cases, "trained"), *grade(untrained_cases, "untrained")]
+    trained = [one.record() for one in grade(cases[0], "trained")]
+    untrained = over_draws([grade(found, "untrained") for found in cases[1:]])
     result = {
         "note": NOTE,
         "split": split.value,
         "exams": len(lesions),
         "pointing_pixels": POINTING_PIXELS,
         "called_at": CALLED,
-        "records": [one.record() for one in grades],
+        "records": [*trained, *untrained],
     }
     write_whole(run / GRADES, json.dumps(result, indent=2, allow_nan=False) + "\n")
     fields = Run.open(run).manifest
@@ -78,11 +81,14 @@ def grade_run(
     return result
 
 
-def untrained_networks(trained: Mapping[tuple[Plane, Task], MRNet]) -> dict[tuple[Plane, Task], MRNet]:
-    """Networks of random weights with the trained ones' mean and SD; those of a plane share their convolutions."""
+def untrained_networks(trained: Mapping[tuple[Plane, Task], MRNet], draw: int = 0) -> dict[tuple[Plane, Task], MRNet]:
+    """Networks of random weights with the trained ones' mean and SD; those of a plane share their convolutions.
+
+    ``draw`` counts the random draws from 0.
+    """
     networks: dict[tuple[Plane, Task], MRNet] = {}
     for number, ((plane, task), model) in enumerate(trained.items()):
-        plain, _ = initialise("random", UNTRAINED_SEED + number)
+        plain, _ = initialise("random", UNTRAINED_SEED + number + len(trained) * draw)
         fresh = fold_first_convolution(plain).to(model.mean.device)
         fresh.mean.copy_(model.mean)
         fresh.sd.copy_(model.sd)

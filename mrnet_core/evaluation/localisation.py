@@ -12,7 +12,7 @@ What they are held against
     chance: a cell (slice, pixel) of the knee taken blindly;
     prior: the exam's own hot spot tested on the other exams' lesions, which a network that always points to one place
     reaches without looking;
-    an untrained network: the same grades of another set of cases (``network`` names it).
+    untrained networks: the same grades of other sets of cases, one a random draw (``over_draws``).
 """
 
 import math
@@ -318,6 +318,35 @@ def _grade(
         called=sum(called),
         called_elsewhere=wilson(sum(c and not h for c, h in zip(called, hit, strict=True)), sum(called)),
     )
+
+
+def over_draws(draws: Sequence[Sequence[LocalisationGrade]]) -> list[dict]:
+    """Grades of several random draws of the same networks, as one record a group.
+
+    Parameters
+    ----------
+    draws
+        By draw, the grades of the same cases, in the same order.
+
+    Returns
+    -------
+    list of dict
+        ``network``, ``plane``, ``task``, ``by``, ``group``, ``n``, ``not_visible``, ``draws`` (how many); of
+        ``pointing``, ``right_slice`` and ``energy`` the mean over draws and, as ``_lowest`` and ``_highest``, their
+        range. None where no draw has the value.
+    """
+    records = []
+    for grades in zip(*([grade.record() for grade in one] for one in draws), strict=True):
+        names = ("network", "plane", "task", "by", "group", "n", "not_visible")
+        if any(other[name] != grades[0][name] for other in grades for name in names):
+            raise ValueError("the draws grade other cases, or in another order")
+        record = {name: grades[0][name] for name in names} | {"draws": len(grades)}
+        for name in ("pointing", "right_slice", "energy"):
+            values = [grade[name] for grade in grades if grade[name] is not None]
+            record[name] = _mean(values) if values else None
+            record |= {f"{name}_lowest": min(values, default=None), f"{name}_highest": max(values, default=None)}
+        records.append(record)
+    return records
 
 
 def _mean(values) -> float:

@@ -69,8 +69,9 @@ def heatmap_figure(grades: pd.DataFrame, task: Task, by: str, source: Provenance
         title,
         panels,
         _alt(records, others, names),
-        "Exams with the finding, by the truth. Intervals: Wilson 95%. Prior: the same hot spot tested on other exams' "
-        "lesions. Chance: a cell of the knee (a slice; the lesion's share of the knee) taken blindly.",
+        "Exams with the finding, by the truth. Intervals: Wilson 95%. Untrained: mean and range of random draws. Prior: "
+        "the same hot spot tested on other exams' lesions. Chance: a cell of the knee (a slice; the lesion's share of "
+        "the knee) taken blindly.",
         source,
         chart="bar",
     )
@@ -93,9 +94,11 @@ def _layers(measure: Measure, records: list[dict], others: list[dict], names: li
             bounds = [None, None]
             if name == "Trained" and measure.has_interval:
                 bounds = [row[f"{key}_lower"], row[f"{key}_upper"]]
+            elif name == "Untrained":
+                bounds = [row.get(f"{key}_lowest"), row.get(f"{key}_highest")]
             words = f"{names[row_number]}\n{name}, {measure.title.lower()}: {number(value)}"
             if bounds[0] is not None:
-                words += f" ({number(bounds[0])}, {number(bounds[1])})"
+                words += f" ({number(bounds[0])}{',' if name == 'Trained' else ' to'} {number(bounds[1])})"
             marks.append(Mark(float(value), row_number + OFFSET * (place - 1.5), *bounds, label=words))
         if marks:
             layers.append(Layer(name, "points", role, tuple(marks), interval="x"))

@@ -168,13 +168,21 @@ def _measures(row: dict, other: dict) -> list[dict[str, str]]:
         {
             "Measure": name,
             "Trained (95% CI)": trained,
-            "Untrained": number(other.get(key)),
+            "Untrained (range)": _range(other, key),
             "Prior": number(prior) if prior is not None else "",
             "Chance": number(row[f"{key}_chance"]),
             "Note": note,
         }
         for name, key, trained, prior, note in table
     ]
+
+
+def _range(row: dict, name: str) -> str:
+    """The mean of random draws and their range; of a single draw its value."""
+    bounds = [row.get(f"{name}_{end}") for end in ("lowest", "highest")]
+    if None in (row.get(name), *bounds):
+        return number(row.get(name))
+    return f"{number(row[name])} ({number(bounds[0])} to {number(bounds[1])})"
 
 
 def _interval(row: dict, name: str) -> str:

@@ -39,8 +39,8 @@ GRADES_SAY = (
     "hottest cell of the hottest slice lies within 36 pixels, about one cell of the heatmap, of the lesion. It tells "
     "whether the strongest evidence comes from the right place. It does not tell that the answer is right, that the "
     "lesion was seen whole, or that a heatmap outlines it; and a network that always points to the middle of the joint "
-    "scores what the prior scores. Only what lies above prior, chance and the untrained network speaks for looking; "
-    "the untrained one is a single random draw, which may lie below chance."
+    "scores what the prior scores. Only what lies above prior, chance and the untrained networks speaks for looking; "
+    "the untrained ones are random draws, and their range shows how far from chance luck leads."
 )
 
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from mrnet_core.api.localisation import GRADES, grade_run, untrained_networks
+from mrnet_core.api import localisation
+from mrnet_core.api.localisation import DRAWS, GRADES, grade_run, untrained_networks
 from mrnet_core.domain import DatasetError, Plane, Task
 from mrnet_core.ensemble import Predictor
 from mrnet_core.store import Run
@@ -64,6 +65,18 @@ def test_every_exam_with_the_finding_is_graded_by_both_sets_of_networks(graded):
     assert find(result, network="trained", plane="sagittal", task="meniscus", group="subtle")["n"] == 1
 
 
+def test_untrained_networks_are_several_draws_and_the_first_is_one_of_them(graded, cohort, tmp_path, monkeypatch):
+    key = {"network": "untrained", "plane": "sagittal", "task": "abnormal", "by": "all"}
+    record = find(graded[1], **key)
+    assert record["draws"] == DRAWS
+    assert record["energy_lowest"] < record["energy"] < record["energy_highest"]
+    assert 0 <= record["pointing_lowest"] <= record["pointing"] <= record["pointing_highest"] <= 1
+    monkeypatch.setattr(localisation, "DRAWS", 1)
+    alone = find(grade_run(make_run(tmp_path, trunks=(0, 0, 0)), cohort), **key)
+    assert alone["energy"] == alone["energy_lowest"] == alone["energy_highest"]
+    assert record["energy_lowest"] <= alone["energy"] <= record["energy_highest"]
+
+
 def test_grades_are_kept_in_the_run_and_its_manifest_stays_true(graded):
     run, result = graded
     opened = Run.open(run)
@@ -81,6 +94,8 @@ def test_untrained_networks_take_the_scale_of_the_trained_and_share_a_trunk_a_pl
     assert len({id(network.features) for network in networks.values()}) == 3
     heads = {network.classifier.weight.sum().item() for network in networks.values()}
     assert len(heads) == 9
+    other = untrained_networks(trained, draw=1)
+    assert not {network.classifier.weight.sum().item() for network in other.values()} & heads
     assert not any(network.features is trained[key].features for key, network in networks.items())
 
 

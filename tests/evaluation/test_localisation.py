@@ -14,6 +14,7 @@ from mrnet_core.evaluation.localisation import (
     hit_cells,
     hot_spot,
     knee_cells,
+    over_draws,
 )
 from mrnet_core.models import upsample_cam
 from mrnet_core.stats import wilson
@@ -190,6 +191,25 @@ def test_records_are_plain_json_with_the_networks_name():
     assert {record["network"] for record in records} == {"untrained"}
     assert [record["group"] for record in records] == ["all", "acl tear", "plain", "acl tear, complete"]
     json.dumps(records, allow_nan=False)
+
+
+def test_draws_are_one_record_a_group_with_their_mean_and_range():
+    lesions = [(TEAR, blob(2, 125, 125))]
+    here, elsewhere, cold = spot(2, 3, 3), spot(4, 0, 0), np.full((SLICES, 7, 7), -1.0, np.float32)
+    draws = [grade([case("a", cam, lesions)], "untrained") for cam in (here, elsewhere, cold, elsewhere)]
+    records = over_draws(draws)
+    assert [record["group"] for record in records] == ["all", "acl tear", "plain", "acl tear, complete"]
+    first = records[0]
+    assert (first["network"], first["n"], first["draws"]) == ("untrained", 1, 4)
+    assert (first["pointing"], first["pointing_lowest"], first["pointing_highest"]) == (0.25, 0.0, 1.0)
+    energies = [draws[0][0].energy, draws[1][0].energy, draws[3][0].energy]  # the cold map has none
+    assert first["energy"] == pytest.approx(np.mean(energies))
+    assert (first["energy_lowest"], first["energy_highest"]) == (0.0, max(energies))
+    json.dumps(records, allow_nan=False)
+    nothing = over_draws([grade([case("a", cold, lesions)], "untrained")])[0]
+    assert nothing["energy"] is nothing["energy_lowest"] is nothing["energy_highest"] is None
+    with pytest.raises(ValueError, match="other cases"):
+        over_draws([draws[0], grade([case("a", here, lesions), case("b", here, lesions)], "untrained")])
 
 
 def test_arrays_that_do_not_belong_together_are_named():

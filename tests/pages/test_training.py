@@ -101,6 +101,7 @@ def test_grades_by_severity_are_one_tasks_and_stand_in_the_address(open_page, tm
     assert "<td>subtle</td>" in html(page)
     assert html(page).count("<td>plain</td>") == len(Plane) * 3  # three measures
     assert "ACL tear, by severity" not in html(page)
+    assert "<td>0.125 (0.000 to 0.375)</td>" in html(page)
     assert "Plain, axial (8): 0.625 (untrained 0.125, prior 0.250, chance 0.030)" in charts(page)[-1].alt
 
 
