@@ -1,4 +1,4 @@
-"""One's own exams, divided: laid out as the MRNet-v1.0 folder that ``train --data`` reads."""
+"""One's own exams, divided: laid out as the MRNet-v1.0 folder that ``train --data`` reads, patients beside them."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mrnet_core.datasets.mrnet_v1 import ID_WIDTH
+from mrnet_core.datasets.synthetic import EXAMS
 from mrnet_core.domain import DatasetError, InputError, Plane, Split, Task
 from mrnet_core.store import write_whole
 
@@ -26,7 +27,7 @@ def lay_out(root: Path, splits: pd.Series, table: pd.DataFrame, series: Path | N
     splits
         ``Split`` by exam (:func:`mrnet_core.datasets.splits.split_exams`).
     table
-        Columns ``exam`` and any of the tasks, as for ``split_exams``.
+        Columns ``exam``, any of the tasks, and ``patient`` where known, as for ``split_exams``.
     series
         Folder with ``<plane>/<exam>.npy``, uint8 ``(s, 256, 256)``: linked, or copied where links cannot be made. None
         leaves the folders of the planes empty. What the files hold is checked by ``train``.
@@ -64,6 +65,9 @@ def lay_out(root: Path, splits: pd.Series, table: pd.DataFrame, series: Path | N
         for task in (task for task in Task if task in table):
             rows = (f"{names[exam]},{label}\n" for exam, label in zip(part["exam"], part[task], strict=True))
             write_whole(root / f"{split.folder}-{task}.csv", "".join(rows))
+    if "patient" in table:
+        whose = pd.DataFrame({"exam": table["exam"].map(names), "patient": table["patient"]})
+        write_whole(root / EXAMS, whose.to_csv(index=False))
     return planes
 
 

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from mrnet_core import __version__
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
+from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
@@ -23,7 +24,7 @@ from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import NO_PATIENTS, Outcome, commit, read_outcome
+from mrnet_core.training.outcome import Outcome, commit, read_outcome
 from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
@@ -137,7 +138,7 @@ def ensemble(
         commit=commit(),
         departures=[
             *config.departures(),
-            *[NO_PATIENTS] * (not first.synthetic),
+            *(words for words in first.departures if UNCHECKED in words),
             *_kept_words(cards, config),
             *_stacking_words(stacking),
         ],

@@ -3,7 +3,7 @@
 ``ROOT/{train,valid,test}/{sagittal,coronal,axial}/NNNN.npy`` (uint8 ``(s, 256, 256)``, intensities standardised) and
 ``ROOT/{train,valid,test}-{abnormal,acl,meniscus}.csv`` (no header, ``NNNN,label``; CRLF and a missing final newline are
 met in some copies). ``valid`` is the paper's *tuning* set: a figure from it is a tuning figure. ``test`` exists in
-phantom cohorts only. MRNet-v1.0 carries no patient ids, so the separation of patients cannot be checked in it.
+phantom cohorts only. MRNet-v1.0 carries no patient ids; ``exams.csv`` may (``patients``).
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mrnet_core.datasets.patients import patients_in_two_splits, read_patients
 from mrnet_core.datasets.synthetic import is_synthetic_folder
 from mrnet_core.domain import MODEL_SIZE, DatasetError, Plane, Split, Task
 
@@ -52,7 +53,7 @@ class MRNetFolder:
     """A checked folder.
 
     ``exams``: ids by split, in order; ``labels``: by split and task, 0 or 1 in that order, also of the tasks that were
-    not asked for where their table is whole and names the same exams.
+    not asked for where their table is whole and names the same exams; ``patients``: by exam, where known.
     """
 
     root: Path
@@ -60,6 +61,7 @@ class MRNetFolder:
     tasks: tuple[Task, ...]
     exams: Mapping[Split, tuple[str, ...]]
     labels: Mapping[tuple[Split, Task], NDArray[np.int8]]
+    patients: Mapping[str, str]
 
     @classmethod
     def open(
@@ -94,11 +96,14 @@ class MRNetFolder:
             for plane in planes:
                 problems += _check_files(root / split.folder / plane.value, exams[split])
         problems += _in_two_splits(exams)
+        known = read_patients(root, ID_WIDTH)
+        problems += patients_in_two_splits(exams, known)
         if not problems:
             problems += _one_sided(labels, tuple(tasks))
         if problems:
             raise DatasetError(f"{root}: " + "; ".join(problems))
-        return cls(root, tuple(planes), tuple(tasks), MappingProxyType(exams), MappingProxyType(labels))
+        parts = (MappingProxyType(part) for part in (exams, labels, known))
+        return cls(root, tuple(planes), tuple(tasks), *parts)
 
     @property
     def splits(self) -> tuple[Split, ...]:

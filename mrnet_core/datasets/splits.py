@@ -133,7 +133,12 @@ def _percent(shares: NDArray) -> str:
 
 
 def inner_split(
-    labels: NDArray, share: float, seed: int = INNER_SEED, strata: NDArray | None = None
+    labels: NDArray,
+    share: float,
+    seed: int = INNER_SEED,
+    *,
+    strata: NDArray | None = None,
+    groups: NDArray | None = None,
 ) -> NDArray[np.bool_]:
     """True for the training exams that choose the epoch: ``share`` of each combination of labels, at random.
 
@@ -146,6 +151,8 @@ def inner_split(
     strata
         ``(exams, tables)``, 0 or 1: the labels whose combinations are divided (None: ``labels``). All that are known,
         whatever tasks are trained, make the split the same for every choice of tasks.
+    groups
+        ``(exams,)``: exams of one number, a patient's, go where the first of them goes (None: each by itself).
 
     Raises
     ------
@@ -160,6 +167,9 @@ def inner_split(
     for value in np.unique(code):
         members = generator.permutation(np.flatnonzero(code == value))
         chosen[members[: round(share * len(members))]] = True
+    if groups is not None:
+        _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+        chosen = chosen[first[group_of]]
     for part in (chosen, ~chosen):
         if part.sum() == 0 or (labels[part].min(axis=0) == labels[part].max(axis=0)).any():
             raise DatasetError(

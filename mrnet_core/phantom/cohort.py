@@ -190,6 +190,7 @@ def _plan_split(split: Split, seed: int, first_k: int, first_patient: int) -> li
                 age=ages[i],
                 sex=sexes[i],
                 report_labels=dict(zip(Task, CATEGORY_LABELS[cell.report], strict=True)),
+                cohort="paper",
             )
         )
     return planned

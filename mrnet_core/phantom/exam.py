@@ -27,7 +27,9 @@ class PhantomExam:
     """One synthetic exam: series in the standard orientation, with the truth about it.
 
     ``masks``: by plane, one bool array ``(S, H, W)`` a lesion, in the order of ``lesions``; ``structures``: by plane, a
-    bool array ``(S, H, W)`` a structure of ``STRUCTURES``, empty unless asked for; ``sequences``: by plane.
+    bool array ``(S, H, W)`` a structure of ``STRUCTURES``, empty unless asked for; ``sequences``: by plane;
+    ``identity``: what it was asked for beyond seed and k, in words that its UIDs are made from, empty for an ordinary
+    exam; ``cohort``: of whose plan it is, else empty.
     """
 
     exam_id: str
@@ -48,13 +50,20 @@ class PhantomExam:
     masks: Mapping[Plane, tuple[NDArray[np.bool_], ...]]
     structures: Mapping[Plane, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
     sequences: Mapping[Plane, Sequence] = field(default_factory=lambda: dict(SEQUENCES))
+    identity: str = ""
+    cohort: str = ""
+
+    def uid(self, what: str) -> str:
+        """A DICOM UID that belongs to this exam and to no other of its seed and k."""
+        return uid(self.seed, self.k, what, self.identity)
 
 
 @dataclass(frozen=True)
 class PlannedExam:
     """A place in a cohort: which exam, which patient, which split; and what the plan fixes beyond that.
 
-    ``pathology``, ``age``, ``sex`` and ``report_labels`` are drawn from (seed, k) where they are None.
+    ``pathology``, ``age``, ``sex`` and ``report_labels`` are drawn from (seed, k) where they are None. ``cohort`` names
+    the plan where patients of one number are others than in a plain cohort.
     """
 
     k: int
@@ -64,6 +73,7 @@ class PlannedExam:
     age: int | None = None
     sex: str | None = None
     report_labels: Mapping[Task, bool] | None = None
+    cohort: str = ""
 
 
 def _generator(seed: int, k: int, stream: int) -> np.random.Generator:
@@ -131,6 +141,7 @@ def make_exam(
                 grid = draw_grid(own, plane, size)
                 wanted = plane, grid, chosen[plane], knee, side, kept, scanner, own
                 scans[plane] = acquire(*wanted, structures=structures, device=device)
+    identity = _identity(size, pathology, planned, lesions, without, chosen)
     labels = labels_of(kept)
     reported = planned.report_labels or _report(_generator(seed, k, _STREAMS["report"]), labels)
     return PhantomExam(
@@ -147,11 +158,15 @@ def make_exam(
         lesions=kept,
         labels=labels,
         report_labels=dict(reported),
-        series={plane: replace(scan.series, uid=series_uid(seed, k, plane)) for plane, scan in scans.items()},
+        series={
+            plane: replace(scan.series, uid=uid(seed, k, f"series {plane}", identity)) for plane, scan in scans.items()
+        },
         grids={plane: scan.grid for plane, scan in scans.items()},
         masks={plane: scan.masks for plane, scan in scans.items()},
         structures={plane: scan.structures for plane, scan in scans.items()} if structures else {},
         sequences={plane: scan.sequence for plane, scan in scans.items()},
+        identity=identity,
+        cohort=planned.cohort,
     )
 
 
@@ -197,14 +212,31 @@ def _kept(lesions: tuple[Lesion, ...], without: int | None) -> tuple[Lesion, ...
     return tuple(lesion for n, lesion in enumerate(lesions) if n != without)
 
 
-def series_uid(seed: int, k: int, plane: Plane) -> str:
-    """SeriesInstanceUID of a synthetic series, fixed by (seed, k, plane); under DICOM's UUID root (PS3.5 B.2)."""
-    return uid(seed, k, f"series {plane}")
+def _identity(
+    size: str,
+    pathology: str | None,
+    planned: PlannedExam,
+    lesions: tuple[Lesion, ...] | None,
+    without: int | None,
+    sequences: Mapping[Plane, Sequence],
+) -> str:
+    """What makes an exam another than the ordinary one of its seed and k: other pixels, or another patient."""
+    asked = {
+        "cohort": planned.cohort,
+        "size": "" if size == "full" else size,
+        "pathology": pathology,
+        "age": planned.age,
+        "sex": planned.sex,
+        "lesions": lesions,
+        "without": without,
+        "sequences": [sequences[plane].name for plane in Plane if sequences[plane] is not SEQUENCES[plane]],
+    }
+    return ", ".join(f"{name} {value}" for name, value in asked.items() if value not in (None, "", []))
 
 
-def uid(seed: int, k: int, what: str) -> str:
-    """A DICOM UID fixed by (seed, k, what), under the UUID root."""
-    words = np.random.SeedSequence([seed, k, *what.encode()]).generate_state(4)
+def uid(seed: int, k: int, what: str, identity: str) -> str:
+    """A DICOM UID fixed by what is given, under the UUID root (PS3.5 B.2); ``identity``: of ``PhantomExam``."""
+    words = np.random.SeedSequence([seed, k, *f"{what} {identity}".rstrip().encode()]).generate_state(4)
     number = 0
     for word in words:
         number = (number << 32) | int(word)

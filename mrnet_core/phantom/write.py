@@ -8,6 +8,7 @@ purpose: a reader must go by the geometry attributes (PS3.3 C.7.6.2).
 
 import os
 from dataclasses import dataclass
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from shutil import rmtree
@@ -18,9 +19,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from mrnet_core.domain import PHANTOM_MAKERS, Plane, Side
-from mrnet_core.phantom.exam import PhantomExam, uid
+from mrnet_core.phantom.exam import PhantomExam
 
 NOTICE = "SYNTHETIC: computed picture of an invented knee, no patient"
+FIRST_DAY, DAYS = date(2000, 1, 1), 9000
+"""Study date of exam 0, and after how many exams, one a day, the dates begin again."""
 LOCALIZER_STEP = 4
 """Rows and columns of the localizer are every so many of the series'."""
 LOCALIZER_PLACES = (0.3, 0.5, 0.7)
@@ -97,7 +100,7 @@ def _image(exam: PhantomExam, plane: Plane, k: int, instance: int, number: int) 
     dataset.SeriesNumber = number
     dataset.SeriesDescription = series.description
     dataset.InstanceNumber = instance
-    dataset.SOPInstanceUID = uid(exam.seed, exam.k, f"image {plane} {k}")
+    dataset.SOPInstanceUID = exam.uid(f"image {plane} {k}")
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
     dataset.ScanningSequence, dataset.SequenceVariant = "SE", list(habits.variant)
     dataset.ScanOptions = list(habits.suppressed_options if sequence.fat_suppressed else habits.plain_options)
@@ -124,10 +127,10 @@ def _localizer(exam: PhantomExam, plane: Plane, k: int, instance: int) -> Datase
     """A slice of a plane, coarse, in a series that mixes the three planes."""
     grid, habits = exam.grids[plane], VENDORS[exam.manufacturer]
     dataset = _study(exam)
-    dataset.SeriesInstanceUID = uid(exam.seed, exam.k, "series localizer")
+    dataset.SeriesInstanceUID = exam.uid("series localizer")
     dataset.SeriesNumber, dataset.SeriesDescription = 1, "SYNTHETIC LOCALIZER 3 PLANES"
     dataset.InstanceNumber = instance
-    dataset.SOPInstanceUID = uid(exam.seed, exam.k, f"localizer {plane} {k}")
+    dataset.SOPInstanceUID = exam.uid(f"localizer {plane} {k}")
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]
     dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = "GR", "SK", ""
     dataset.MRAcquisitionType = "2D"
@@ -143,24 +146,27 @@ def _study(exam: PhantomExam) -> Dataset:
     """Patient, study and equipment attributes, the same in every file of an exam."""
     dataset = Dataset()
     dataset.SOPClassUID = MRImageStorage
-    dataset.PatientName, dataset.PatientID = "SYNTHETIC^KNEE", f"SYNTHETIC-{exam.seed}-{exam.patient}"
+    dataset.PatientName, dataset.PatientID = "SYNTHETIC^KNEE", _patient_id(exam)
     dataset.PatientBirthDate, dataset.PatientSex, dataset.PatientAge = "", exam.sex, f"{exam.age:03d}Y"
-    dataset.StudyInstanceUID = uid(exam.seed, exam.k, "study")
+    dataset.StudyInstanceUID = exam.uid("study")
     dataset.StudyID, dataset.AccessionNumber, dataset.ReferringPhysicianName = str(exam.k), "", ""
-    dataset.StudyDate, dataset.StudyTime = (
-        "20000101",
-        f"{exam.k // 3600 % 24:02d}{exam.k // 60 % 60:02d}{exam.k % 60:02d}",
-    )
+    dataset.StudyDate = (FIRST_DAY + timedelta(days=exam.k % DAYS)).strftime("%Y%m%d")
+    dataset.StudyTime = f"{exam.k // 3600 % 24:02d}{exam.k // 60 % 60:02d}{exam.k % 60:02d}"
     dataset.StudyDescription = "SYNTHETIC KNEE MRI"
     dataset.Modality, dataset.Manufacturer = "MR", exam.manufacturer
     dataset.MagneticFieldStrength = exam.field_tesla
     dataset.PatientPosition = "FFS"  # feet first, as knees are scanned
     dataset.BodyPartExamined = "KNEE"
     dataset.Laterality = "L" if exam.side is Side.LEFT else "R"
-    dataset.FrameOfReferenceUID = uid(exam.seed, exam.k, "frame of reference")
+    dataset.FrameOfReferenceUID = exam.uid("frame of reference")
     dataset.PositionReferenceIndicator = ""
     dataset.ImageComments = NOTICE
     return dataset
+
+
+def _patient_id(exam: PhantomExam) -> str:
+    """Another for every person: patients of one number differ between the plans of one seed."""
+    return "-".join(filter(None, ("SYNTHETIC", exam.cohort.upper(), str(exam.seed), exam.patient)))
 
 
 def _place(dataset: Dataset, corner, row, column, spacing) -> None:

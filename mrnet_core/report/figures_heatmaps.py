@@ -69,9 +69,9 @@ def heatmap_figure(grades: pd.DataFrame, task: Task, by: str, source: Provenance
         title,
         panels,
         _alt(records, others, names),
-        "Exams with the finding, by the truth. Intervals: Wilson 95%. Untrained: mean and range of random draws. Prior: "
-        "the same hot spot tested on other exams' lesions. Chance: a cell of the knee (a slice; the lesion's share of "
-        "the knee) taken blindly.",
+        "Exams with the finding, by the truth. Intervals: Wilson 95%. Untrained: mean and range of random draws. "
+        "Prior: the same hot spot tested on other exams' lesions. Chance: a cell of the knee (a slice; the lesion's "
+        "share of the knee) taken blindly.",
         source,
         chart="bar",
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.datasets.patients import groups_of
 from mrnet_core.datasets.splits import inner_split
 from mrnet_core.domain import MODEL_SIZE, Plane, Split, Task
 
@@ -100,12 +101,18 @@ def training_sets(
     """The training exams and the exams that choose the epoch.
 
     ``inner_share``: None takes the folder's ``valid``; a share takes that part of the training exams, so that no
-    figure on ``valid`` was selected on. The split is stratified by label, the same in every plane and for any tasks.
+    figure on ``valid`` was selected on. The split is stratified by label, the same in every plane and for any tasks; a
+    patient's exams, where patients are known, stay together.
     """
     training = load_set(folder, Split.TRAIN, plane, device)
     if inner_share is None:
         return training, load_set(folder, Split.TUNING, plane, device)
-    chosen = inner_split(folder.label_matrix(Split.TRAIN), inner_share, strata=folder.strata(Split.TRAIN))
+    chosen = inner_split(
+        folder.label_matrix(Split.TRAIN),
+        inner_share,
+        strata=folder.strata(Split.TRAIN),
+        groups=groups_of(folder.exams[Split.TRAIN], folder.patients),
+    )
     return (
         training.part([index for index in range(len(training)) if not chosen[index]]),
         training.part([index for index in range(len(training)) if chosen[index]]),

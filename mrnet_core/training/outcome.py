@@ -21,15 +21,13 @@ from torch import Tensor
 from mrnet_core import __version__
 from mrnet_core.config import TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.datasets.patients import patient_words
 from mrnet_core.domain import COLLAPSED_LOGIT_SD, ArtifactError, Plane, Split, Task
 from mrnet_core.models import MRNet, NetworkCard, load_network, save_network
 from mrnet_core.store import ROOT, write_whole
 from mrnet_core.training.arithmetic import describe
 from mrnet_core.training.data import PlaneSet
 from mrnet_core.training.network import Network, figures, logits_of, network_name, pooled
-
-NO_PATIENTS = "MRNet-v1.0 carries no patient ids: that no patient is in two sets cannot be checked."
-"""What is said of every model of data in that layout."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,7 @@ def card(
     """The card of a network's chosen epoch."""
     chosen = next(one for one in network.history if one["epoch"] == network.best_epoch)
     departures = list(config.departures())
-    if not folder.synthetic:
-        departures.append(NO_PATIENTS)
+    departures += filter(None, [patient_words(folder.exams, folder.patients)])
     if network.best_epoch == 0 and config.epochs:
         departures.append("Epoch 0, the fitted last layer, was kept: no epoch of fine-tuning had a lower tuning loss.")
     if (chosen["logit_sd"] or 0) < COLLAPSED_LOGIT_SD:

@@ -65,6 +65,9 @@ def test_a_table_without_patients_is_divided_with_a_word_about_it(capsys, table,
     status, _, err = split(capsys, table, "--out", tmp_path / "splits.csv", "--at-least", 4)
     assert status == 0
     assert err.startswith("note: no column patient")
+    data = tmp_path / "data"
+    assert split(capsys, table, "--out", tmp_path / "again.csv", "--at-least", 4, "--into", data)[0] == 0
+    assert not (data / "exams.csv").exists()
 
 
 def test_a_refused_split_writes_nothing_and_says_what_works(capsys, table, series, tmp_path):
@@ -92,6 +95,8 @@ def test_a_laid_out_folder_is_one_that_train_opens_with_the_splits_of_the_table(
     for place in Split:
         assert [int(exam) for exam in folder.exams[place]] == sorted(kept.index[kept == place.value])
         assert folder.labels[place, Task.ACL].tolist() == labels["acl"][map(int, folder.exams[place])].tolist()
+    patients = pd.read_csv(table).set_index("exam")["patient"]
+    assert {int(exam): patient for exam, patient in folder.patients.items()} == patients.to_dict()
     exam = folder.exams[Split.VALIDATION][0]
     source = next(path for path in (series / "axial").iterdir() if int(path.stem) == int(exam))
     assert np.array_equal(folder.series(Split.VALIDATION, Plane.AXIAL, exam), np.load(source))

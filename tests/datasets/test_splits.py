@@ -171,6 +171,18 @@ def test_the_inner_split_takes_its_share_of_every_combination_of_labels():
     assert np.array_equal(chosen, inner_split(labels, 0.15))
 
 
+def test_the_inner_split_keeps_groups_together_and_its_share():
+    table = exams(n=800, per_patient=2)
+    labels, patients = table[TASKS].to_numpy(), np.unique(table["patient"], return_inverse=True)[1]
+    chosen = inner_split(labels, 0.15, groups=patients)
+    sets = [set(patients[part]) for part in (chosen, ~chosen)]
+    assert not sets[0] & sets[1]
+    assert chosen.mean() == pytest.approx(0.15, abs=0.03)
+    alone = inner_split(labels, 0.15)
+    assert set(patients[alone]) & set(patients[~alone])
+    assert np.array_equal(inner_split(labels, 0.15, groups=np.arange(800)), alone)
+
+
 def test_an_inner_split_of_too_few_exams_is_refused():
     labels = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1], [1, 1, 1]])
     with pytest.raises(DatasetError, match="4 training exams are too few"):

@@ -10,8 +10,8 @@ import pytest
 
 from mrnet_core.dicom import read_exam
 from mrnet_core.dicom.sources import UploadedFile
-from mrnet_core.domain import Plane, Side
-from mrnet_core.phantom import exam_files, make_exam, write_exam
+from mrnet_core.domain import Plane, Side, Split
+from mrnet_core.phantom import PlannedExam, exam_files, make_exam, write_exam
 from mrnet_core.phantom.write import VENDORS
 
 COMPACT = ("patella", "acl", "pcl", "medial meniscus", "lateral meniscus")
@@ -172,6 +172,37 @@ def test_uids_are_unique_and_the_same_exam_has_the_same_files(small):
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     again = exam_files(make_exam(41, 5, size="small", pathology="acl"))
     assert {name: hashlib.sha256(data).hexdigest() for name, data in again.items()} == digests
+
+
+def test_exams_of_one_seed_and_number_that_differ_share_no_uid_and_no_patient():
+    plan = PlannedExam(5, "P00005", Split.TRAIN, pathology="acl", age=30, sex="F", cohort="paper")
+    plain = make_exam(41, 5, size="small")
+    exams = [
+        plain,
+        make_exam(41, 5, size="small", planned=plan),
+        make_exam(41, 5, size="small", planned=replace(plan, age=31)),
+        make_exam(41, 5, size="small", pathology="meniscus"),
+        make_exam(41, 5, size="small", lesions=()),
+        make_exam(41, 5, size="small", pathology="meniscus", without=0),
+        make_exam(41, 5, size="small", sequences={Plane.SAGITTAL: "PD"}),
+        replace(plain, identity=""),  # as an exam of full size
+    ]
+    kinds = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+    for kind in kinds:
+        found = [{str(ds[kind].value) for ds in datasets(exam).values()} for exam in exams[:-1]]
+        assert len(set().union(*found)) == sum(map(len, found)), kind
+    studies = {str(next(iter(datasets(exam).values())).StudyInstanceUID) for exam in exams}
+    assert len(studies) == len(exams)
+    same = make_exam(41, 5, size="small", planes=(Plane.AXIAL,))
+    assert same.series[Plane.AXIAL].uid == plain.series[Plane.AXIAL].uid
+    patients = [next(iter(datasets(exam).values())).PatientID for exam in exams[:2]]
+    assert patients == ["SYNTHETIC-41-P00005", "SYNTHETIC-PAPER-41-P00005"]
+
+
+def test_every_exam_has_a_day_of_its_own():
+    exam = make_exam(41, 5, size="small", planes=(Plane.AXIAL,))
+    dates = [next(iter(datasets(replace(exam, k=k)).values())).StudyDate for k in (0, 31, 1369)]
+    assert dates == ["20000101", "20000201", "20031001"]
 
 
 def test_an_exam_is_written_whole_over_a_half_written_one(small, tmp_path):

@@ -19,12 +19,12 @@ from mrnet_core.api.runs import Engine, ensemble, train
 from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
+from mrnet_core.datasets.patients import NO_PATIENTS, UNCHECKED
 from mrnet_core.domain import DatasetError, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.store import DEMO_RUN
 from mrnet_core.training import loop
 from mrnet_core.training.data import training_sets
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import NO_PATIENTS
 from mrnet_core.training.prepare import held, prepare_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +178,23 @@ def test_the_model_of_real_data_says_that_patients_cannot_be_told_apart(data, tm
     assert NO_PATIENTS in manifest["departures"]
     assert NO_PATIENTS in json.loads((run / "weights" / "axial_acl.json").read_text())["departures"]
     assert not manifest["synthetic"]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"), [(16, []), (15, [f"Of 1 exams the data folder names no patient: {UNCHECKED}"])]
+)
+def test_the_model_of_data_with_patients_says_no_more_than_is_true_of_them(data, tmp_path, known, said):
+    exams = [exam for ids in MRNetFolder.open(data).exams.values() for exam in ids]
+    for name in ("cells", "cohort.json", "exams.csv"):
+        if (data / name).exists():
+            (data / name).rename(tmp_path / name)
+    rows = [f"{int(exam)},{f'P{exam}' if n < known else ''}\n" for n, exam in enumerate(exams)]
+    (data / "exams.csv").write_text("exam,patient\n" + "".join(rows))
+    run = run_of(data, tmp_path / "run")
+    ensemble(run)
+    for path in (run / "manifest.json", run / "weights" / "axial_acl.json"):
+        departures = json.loads(path.read_text())["departures"]
+        assert [words for words in departures if UNCHECKED in words] == [f"{words} for them." for words in said]
 
 
 def test_an_inner_part_of_the_training_exams_chooses_the_epoch_and_is_not_counted_as_trained_on(write_folder, tmp_path):
