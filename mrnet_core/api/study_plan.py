@@ -33,8 +33,8 @@ FORWARD = 0.4
 """Time of a network's answer to an exam, as a share of a training step's."""
 LONG = 3 * 3600.0
 """Seconds from which a time is said in hours, with the way to a shorter study."""
-DEMO_TRUNK = DEMO_RUN / "weights" / "sagittal_abnormal.safetensors"
-"""Where networks start when ImageNet's weights cannot be had; its nine networks share one trunk."""
+DEMO_TRUNK = DEMO_RUN / "weights" / "coronal_abnormal.safetensors"
+"""Where networks start when ImageNet's weights cannot be had: it kept epoch 0, so its convolutions are the trunk's."""
 
 
 @dataclass(frozen=True)

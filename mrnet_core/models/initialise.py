@@ -79,7 +79,7 @@ def _imagenet() -> tuple[dict[str, Tensor], str]:
         raise InstallationError(
             "ImageNet weights cannot be fetched (no way to download.pytorch.org, or a damaged copy in torch's cache): "
             "start from a file of AlexNet weights with --trunk FILE (a network of the demo model will do: "
-            "artifacts/demo/weights/sagittal_abnormal.safetensors), or with --trunk random"
+            "artifacts/demo/weights/coronal_abnormal.safetensors), or with --trunk random"
         ) from error
     return state, f"torchvision {weights}"
 

@@ -11,7 +11,7 @@ from mrnet_core.api.study_plan import SIZES, Changes, Estimate, StudyPlan, cohor
 from mrnet_core.config import TrainConfig
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import InputError, InstallationError, Split
-from mrnet_core.models import initialise
+from mrnet_core.models import initialise, load_network
 from mrnet_core.phantom import plan_cohort
 from tests.study_folder import write_data
 
@@ -82,6 +82,7 @@ def test_without_imagenets_weights_the_networks_start_from_the_demo_models_trunk
     plan = plan_study("paper", write_data(tmp_path / "data"), Changes())
     assert plan.config == TrainConfig(initialisation=str(study_plan.DEMO_TRUNK))
     assert study_plan.DEMO_TRUNK.is_file()
+    assert load_network(study_plan.DEMO_TRUNK)[1].epoch == 0  # the trunk's own convolutions, not fine-tuned to a task
     assert "from the demo model's trunk, which was trained on synthetic knees (ImageNet's weights" in plan.words()
 
 
