@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mrnet_core.api.run_view import GRADES
 from mrnet_core.domain import DatasetError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor, run_series
-from mrnet_core.evaluation.localisation import CALLED, POINTING_PIXELS, Case, Lesion, build_case, grade, over_draws
+from mrnet_core.evaluation.localisation import CALLED, Case, build_case, grade, over_draws
+from mrnet_core.evaluation.scene import POINTING_PIXELS, Lesion, build_scene
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
 from mrnet_core.store import Run, write_manifest, write_whole
 
@@ -56,11 +57,12 @@ def grade_run(
     sets = [predictor.networks, *(untrained_networks(predictor.networks, draw) for draw in range(DRAWS))]
     cases: list[list[Case]] = [[] for _ in sets]
     for done, (exam, plane, stack, marked) in enumerate(_series(cohort, split, lesions)):
+        scene = build_scene(exam, plane, marked, stack)
         for networks, found in zip(sets, cases, strict=True):
             answers = run_series({task: networks[plane, task] for task in Task}, stack)
             for task, (logit, cam) in answers.items():
                 probability = float(1 / (1 + np.exp(-logit)))
-                case = build_case((exam, plane, task), cam, probability, marked, stack)
+                case = build_case(task, cam, probability, scene)
                 if case is not None:
                     found.append(case)
         if progress:

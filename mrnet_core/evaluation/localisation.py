@@ -21,42 +21,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from mrnet_core.domain import CAM_SIZE, MODEL_SIZE, InputError, Plane, Task
-from mrnet_core.models.cam import CELL_CENTRES, CELL_STEP, upsample_cam
-from mrnet_core.preprocess.intensity import foreground_threshold
+from mrnet_core.domain import Plane, Task
+from mrnet_core.evaluation.scene import SEVERITY_WORDS, Lesion, Scene, check_length
+from mrnet_core.models.cam import upsample_cam
 from mrnet_core.stats import Comparison, Proportion, paired_t, wilson
 
-POINTING_PIXELS = 36.0
-"""One CAM cell (32 pixels) and an eighth: how near the hottest cell's centre must come to the lesion."""
-SEVERITY_WORDS = ("subtle", "moderate", "plain")
-"""Thirds of a lesion's severity, 0 to 1."""
 CALLED = 0.5
 """An exam is called positive at this probability or above, as everywhere."""
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """What is known of a lesion beside its place.
-
-    ``type``: in words; ``grade``: a word, or empty; ``severity``: 0 (subtle) to 1 (plain); ``label``: the task it makes
-    positive beside abnormality, or empty.
-    """
-
-    type: str
-    grade: str
-    severity: float
-    label: str
-
-    @property
-    def severity_word(self) -> str:
-        """Subtle, moderate or plain: the third its severity lies in."""
-        return SEVERITY_WORDS[min(int(self.severity * len(SEVERITY_WORDS)), len(SEVERITY_WORDS) - 1)]
-
-    def counts_for(self, task: Task) -> bool:
-        """True where this lesion makes the task positive; every lesion is an abnormality."""
-        return task is Task.ABNORMAL or self.label == task.value
 
 
 @dataclass(frozen=True)
@@ -163,87 +135,47 @@ class LocalisationGrade:
         }
 
 
-def knee_cells(stack: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Cells ``(s, 7, 7)`` that lie in the knee, of a prepared series ``(s, 256, 256)``.
-
-    A cell does where the mean of its 32 × 32 pixels is above the foreground's threshold: averaging bridges what is
-    dark in the knee (cortex, ligaments, suppressed fat) and not the air around it.
-    """
-    _check_stack(stack)
-    threshold = foreground_threshold(stack)
-    half = CELL_STEP // 2
-    means = np.empty((len(stack), CAM_SIZE, CAM_SIZE))
-    for row, y in enumerate(CELL_CENTRES):
-        for column, x in enumerate(CELL_CENTRES):
-            means[:, row, column] = stack[:, y - half + 1 : y + half + 1, x - half + 1 : x + half + 1].mean(axis=(1, 2))
-    return means > threshold
-
-
-def hit_cells(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cells ``(s, 7, 7)`` whose centre lies within 36 pixels of a lesion's pixels in the same slice."""
-    _check_stack(mask)
-    hits = np.zeros((len(mask), CAM_SIZE, CAM_SIZE), bool)
-    for k in np.flatnonzero(mask.any(axis=(1, 2))):
-        distance = ndimage.distance_transform_edt(~mask[k])
-        hits[k] = distance[np.ix_(CELL_CENTRES, CELL_CENTRES)] <= POINTING_PIXELS
-    return hits
-
-
 def hot_spot(cam: NDArray[np.float32]) -> tuple[int, int, int]:
     """Slice, row and column (0-based cells) of the map's highest value, the first of equals."""
     return tuple(int(index) for index in np.unravel_index(int(np.argmax(cam)), cam.shape))
 
 
-def build_case(
-    key: tuple[str, Plane, Task],
-    cam: NDArray[np.float32],
-    probability: float,
-    lesions: Sequence[tuple[Lesion, NDArray[np.bool_]]],
-    stack: NDArray[np.uint8],
-) -> Case | None:
-    """Reduce one heatmap and its lesions to a case.
+def build_case(task: Task, cam: NDArray[np.float32], probability: float, scene: Scene) -> Case | None:
+    """Reduce one heatmap over a series to a case.
 
     Parameters
     ----------
-    key
-        Exam, plane, task.
+    task, probability
+        Of the network, and what it said.
     cam
         ``(s, 7, 7)``, before any scaling.
-    probability
-        What the network said.
-    lesions
-        Every lesion of the exam with its mask, bool ``(s, 256, 256)`` on the network's picture.
-    stack
-        The picture, uint8 ``(s, 256, 256)``.
+    scene
+        What is true of the series.
 
     Returns
     -------
     Case or None
         None where no lesion makes the task positive.
     """
-    exam, plane, task = key
-    ours = [(lesion, mask) for lesion, mask in lesions if lesion.counts_for(task)]
+    ours = [seen for seen in scene.lesions if seen.lesion.counts_for(task)]
     if not ours:
         return None
-    for what, array in (("heatmap", cam), *(("mask", mask) for _, mask in ours)):
-        if len(array) != len(stack):
-            raise InputError(f"exam {exam}, {plane}: the {what} has {len(array)} slices, the picture {len(stack)}")
+    check_length(scene.exam, scene.plane, "heatmap", cam, len(scene.knee))
     warm = np.maximum(upsample_cam(cam), 0)
     total = float(warm.sum(dtype=np.float64))
-    knee = stack > foreground_threshold(stack)
-    marks = [
+    marks = tuple(
         Mark(
-            lesion=lesion,
-            hits=hit_cells(mask),
-            slices=mask.any(axis=(1, 2)),
-            energy=float(warm[mask].sum(dtype=np.float64)) / total if total > 0 else math.nan,
-            room=float(mask.sum() / max(int((knee | mask).sum()), 1)),
+            lesion=seen.lesion,
+            hits=seen.hits,
+            slices=seen.slices,
+            energy=float(warm[seen.mask].sum(dtype=np.float64)) / total if total > 0 else math.nan,
+            room=seen.room,
         )
-        for lesion, mask in ours
-        if mask.any()
-    ]
-    invisible = tuple(lesion for lesion, mask in ours if not mask.any())
-    return Case(exam, plane, task, float(probability), hot_spot(cam), knee_cells(stack), tuple(marks), invisible)
+        for seen in ours
+        if seen.slices.any()
+    )
+    invisible = tuple(seen.lesion for seen in ours if not seen.slices.any())
+    return Case(scene.exam, scene.plane, task, float(probability), hot_spot(cam), scene.knee, marks, invisible)
 
 
 def grade(cases: Iterable[Case], network: str = "trained") -> tuple[LocalisationGrade, ...]:
@@ -369,8 +301,3 @@ def _prior(spots: Sequence[tuple[int, int, int]], targets: Sequence[NDArray[np.b
             hits[a, b] = target[int(depth * len(target)), row, column]
     np.fill_diagonal(hits, False)
     return float(hits.sum() / (len(spots) * (len(spots) - 1)))
-
-
-def _check_stack(stack: NDArray) -> None:
-    if stack.ndim != 3 or stack.shape[1:] != (MODEL_SIZE, MODEL_SIZE):
-        raise InputError(f"a picture or mask must be (s, {MODEL_SIZE}, {MODEL_SIZE}); got {stack.shape}")

@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from mrnet_core.domain import InputError, Plane, Task
-from mrnet_core.evaluation.localisation import (
-    Lesion,
-    build_case,
-    grade,
-    hit_cells,
-    hot_spot,
-    knee_cells,
-    over_draws,
-)
+from mrnet_core.evaluation.localisation import build_case, grade, hot_spot, over_draws
+from mrnet_core.evaluation.scene import Lesion, build_scene, hit_cells, knee_cells
 from mrnet_core.models import upsample_cam
 from mrnet_core.stats import wilson
 
@@ -45,7 +38,7 @@ def spot(k, row, column, slices=SLICES, height=5.0):
 
 
 def case(exam, cam, lesions, probability=0.9, task=Task.ACL, slices=SLICES):
-    return build_case((exam, Plane.SAGITTAL, task), cam, probability, lesions, picture(slices))
+    return build_case(task, cam, probability, build_scene(exam, Plane.SAGITTAL, lesions, picture(slices)))
 
 
 def test_a_cell_hits_within_36_pixels_of_the_lesion_in_the_same_slice_and_no_further():
