@@ -31,6 +31,8 @@ SAMPLE = 50
 """Training exams whose series are counted to know how long those of a folder are."""
 FORWARD = 0.4
 """Time of a network's answer to an exam, as a share of a training step's."""
+GRADED_STEPS, GRADED_SECONDS = 6.0, 0.4
+"""What grading a series costs: three networks and the draws of untrained ones in steps' times, and what is left."""
 LONG = 3 * 3600.0
 """Seconds from which a time is said in hours, with the way to a shorter study."""
 DEMO_TRUNK = DEMO_RUN / "weights" / "coronal_abnormal.safetensors"
@@ -259,7 +261,7 @@ def estimate(plan: StudyPlan, device: str | None) -> Estimate:
         cohort=_cohort_seconds(plan, where) if plan.folder is None else 0.0,
         trunk=config.trunk.steps * one * wide * 1.35 if config.initialisation == "cells" else 0.0,
         networks=passes * share * fast,
-        rest=60 + pictured * share * one * 1.2,
+        rest=60 + pictured * share * (GRADED_STEPS * one + GRADED_SECONDS),
     )
 
 

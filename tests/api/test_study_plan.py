@@ -132,7 +132,7 @@ def test_the_estimate_of_a_tiny_study_is_what_one_exam_and_one_step_come_to_by_h
     # The trunk's features for the last layers: 48 exams · 3 planes · 0.4 = 57.6 passes.
     # One epoch of 9 networks: 36 steps and 12 answers at 0.4, 40.8 · 9 = 367.2; at the end 60 · 0.4 · 9 = 216.
     assert found.networks == pytest.approx((57.6 + 367.2 + 216) * 0.15625)
-    assert found.rest == pytest.approx(66.75)  # 60 s, and 12 exams · 3 planes · 0.15625 s · 1.2
+    assert found.rest == pytest.approx(98.25)  # 60 s, and 12 exams · 3 planes · 0.3125 of (6 steps of 0.5 s and 0.4 s)
     assert found.words() == "about 5 minutes on this machine (cohort 1, trunk 1, networks 2, evaluation 1)"
 
 
