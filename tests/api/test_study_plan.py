@@ -133,7 +133,7 @@ def test_the_estimate_of_a_tiny_study_is_what_one_exam_and_one_step_come_to_by_h
     # One epoch of 9 networks: 36 steps and 12 answers at 0.4, 40.8 · 9 = 367.2; at the end 60 · 0.4 · 9 = 216.
     assert found.networks == pytest.approx((57.6 + 367.2 + 216) * 0.15625)
     assert found.rest == pytest.approx(98.25)  # 60 s, and 12 exams · 3 planes · 0.3125 of (6 steps of 0.5 s and 0.4 s)
-    assert found.words() == "about 5 minutes on this machine (cohort 1, trunk 1, networks 2, evaluation 1)"
+    assert found.words() == "about 6 minutes on this machine (cohort 1, trunk 1, networks 2, evaluation 2)"
 
 
 def test_the_estimate_for_data_at_hand_has_no_cohort_no_trunk_and_the_folders_own_exams(
