@@ -50,7 +50,7 @@ class _FewGradients(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         pictures, weight = ctx.saved_tensors
         of_bias = gradient.sum(dim=(0, 2, 3))
-        has_gradient = gradient.abs().amax(dim=(2, 3)) > 0
+        has_gradient = gradient.abs().amax(dim=(2, 3)) != 0  # so that a NaN counts and is not hidden
         most = int(has_gradient.sum(dim=1).max())
         if most > MOST * len(weight):
             of_pictures, of_weight = _way_back(gradient, pictures, weight, 1)

@@ -59,6 +59,17 @@ def test_gradients_are_those_of_the_plain_convolution(monkeypatch, which, groups
     assert taken == [groups]
 
 
+def test_a_gradient_that_is_no_number_is_not_hidden():
+    layer = nn.Conv2d(CHANNELS, FEATURES, 3, padding=1, dtype=torch.float64).to(memory_format=torch.channels_last)
+    pictures = normal(SLICES, CHANNELS, 7, 5, seed=1).contiguous(memory_format=torch.channels_last).requires_grad_()
+    broken = upstream("two slices tie")
+    broken[4, 6, 2, 2] = torch.nan
+    found = few_gradients.convolution(pictures, layer)
+    of_pictures, of_weight = torch.autograd.grad(found, (pictures, layer.weight), broken)
+    assert of_pictures[4].isnan().any()
+    assert of_weight[6].isnan().any()
+
+
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_a_networks_step_takes_it_and_gets_the_gradients_of_the_plain_way(monkeypatch, precision):
     model = initialise("random", 2)[0].train()
