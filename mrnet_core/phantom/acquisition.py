@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mrnet_core.domain import PHANTOM_MAKERS, Plane, Series, Side, Window
-from mrnet_core.phantom.acquisition_artefacts import add_artefacts, draw_artefacts
+from mrnet_core.phantom.acquisition_artefacts import READOUT_AXIS, add_artefacts, draw_artefacts
 from mrnet_core.phantom.acquisition_grid import Grid, draw_grid, knee_affine
 from mrnet_core.phantom.anatomy import Knee, Space, Tissue, structure_masks
 from mrnet_core.phantom.anatomy_shapes import look_up
@@ -122,13 +122,16 @@ def acquire(
     """Scan one series. ``generator`` gives artefacts and noise, and is drawn from alike whatever the lesions are."""
     device = torch.device(device)
     artefacts = draw_artefacts(generator, plane)
-    painter = Painter(knee_affine(grid, knee.subject, side), knee, lesions, device)
-    optics = _Optics(plane, grid, sequence, scanner, device)
-    picture = torch.empty(grid.shape, dtype=torch.float32, device=device)
-    masks = [np.zeros(grid.shape, bool) for _ in lesions]
+    # With wrap the leg is painted beyond the field of view, so that what folds in is what lies there.
+    wide = grid.beyond(artefacts.phase_axis, artefacts.wrap) if artefacts.wrap else grid
+    view = tuple(slice((w - n) // 2, (w + n) // 2) for w, n in zip(wide.shape, grid.shape, strict=True))
+    painter = Painter(knee_affine(wide, knee.subject, side), knee, lesions, device)
+    optics = _Optics(plane, wide, sequence, scanner, device)
+    picture = torch.empty(wide.shape, dtype=torch.float32, device=device)
+    masks = [np.zeros(wide.shape, bool) for _ in lesions]
     named: dict[str, NDArray[np.bool_]] = {}
     steps = ((np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5) * grid.thickness / grid.spacing[0]
-    for slices in np.array_split(np.arange(grid.shape[0]), -(-grid.shape[0] // slices_at_once(grid, device))):
+    for slices in np.array_split(np.arange(grid.shape[0]), -(-grid.shape[0] // slices_at_once(wide, device))):
         here = slice(int(slices[0]), int(slices[-1]) + 1)
         space, painted, healthy = painter.paint(slices, steps, structures)
         picture[here] = optics.picture(space, slices)
@@ -139,12 +142,13 @@ def acquire(
                 mask[first:last, rows, columns] = _host(_majority(where))
         if structures:
             for name, where in structure_masks(healthy, space.tissue).items():
-                named.setdefault(name, np.empty(grid.shape, bool))[here] = _host(_majority(where))
-    add_artefacts(picture, artefacts)
+                named.setdefault(name, np.empty(wide.shape, bool))[here] = _host(_majority(where))
+    picture = add_artefacts(picture, artefacts)
     noise = torch.from_numpy(generator.standard_normal((2, *grid.shape), dtype=np.float32)).to(device)
     pixels = _host(_digital(picture, noise, optics.white, scanner))
     series = _series(pixels, plane, grid, sequence, scanner, side)
-    return Scan(series, grid, sequence, tuple(masks), named)
+    masks = tuple(np.ascontiguousarray(mask[view]) for mask in masks)
+    return Scan(series, grid, sequence, masks, {name: np.ascontiguousarray(mask[view]) for name, mask in named.items()})
 
 
 def slices_at_once(grid: Grid, device: torch.device) -> int:
@@ -193,8 +197,7 @@ class _Optics:
         """Signal of the brightest common tissue."""
         self._water, self._fat = (torch.from_numpy(table).to(device) for table in (water, fat))
         self._scanner, self._suppressed = scanner, sequence.fat_suppressed
-        # Chemical shift displaces fat along the readout: down the rows; axial: along the columns.
-        self._readout = 2 if plane is Plane.AXIAL else 1
+        self._readout = READOUT_AXIS[plane]
         self._points = PatientPoints(grid, device)
 
     def picture(self, space: Space, slices: NDArray[np.int64]) -> torch.Tensor:

@@ -19,9 +19,16 @@ class Artefact:
     ghost_shift: float
     """Shift of the ghosts along the phase axis, share of its length."""
     wrap: int
-    """Pixels of the leg's far end folded over, 0 for none."""
+    """Pixels of the leg beyond each end of the phase axis that are folded into the field of view, 0 for none."""
     phase_axis: int
     """1: rows, 2: columns of the (S, H, W) picture."""
+
+
+READOUT_AXIS = {Plane.SAGITTAL: 2, Plane.CORONAL: 1, Plane.AXIAL: 2}
+"""Axis of (S, H, W) along which a series is read out: fat is displaced along it, ghosts and wrap lie along the other.
+
+Sagittal: phase encoding head to foot, so that the popliteal artery's ghosts miss the joint; coronal: left to right;
+axial: front to back."""
 
 
 def draw_artefacts(generator: np.random.Generator, plane: Plane) -> Artefact:
@@ -37,21 +44,27 @@ def draw_artefacts(generator: np.random.Generator, plane: Plane) -> Artefact:
     return Artefact(
         ghost=float(strong if moved else faint),
         ghost_shift=float(shift),
-        wrap=int(fold) if folded and plane is not Plane.AXIAL else 0,
-        phase_axis=2 if plane is Plane.CORONAL else 1,
+        # The leg goes on beyond the field of view only towards head and foot.
+        wrap=int(fold) if folded and plane is Plane.SAGITTAL else 0,
+        phase_axis=3 - READOUT_AXIS[plane],
     )
 
 
-def add_artefacts(picture: torch.Tensor, artefact: Artefact) -> None:
-    """Disturb ``picture`` (S, H, W) in place."""
+def add_artefacts(picture: torch.Tensor, artefact: Artefact) -> torch.Tensor:
+    """Fold and disturb ``picture``, which reaches ``artefact.wrap`` pixels beyond both ends of the phase axis.
+
+    Returns the field of view alone, ``(S, H, W)``.
+    """
     axis = artefact.phase_axis
+    if artefact.wrap:
+        n, size = artefact.wrap, picture.shape[axis] - 2 * artefact.wrap
+        before, picture, after = picture.split([n, size, n], axis)
+        # What lies beyond one end shows at the other, fainter the further from the coil.
+        fade = torch.linspace(0.5, 0.0, n, dtype=torch.float32, device=picture.device)
+        fade = fade[:, None] if axis == 1 else fade
+        picture = picture.clone()
+        picture.narrow(axis, 0, n).add_(after * fade)
+        picture.narrow(axis, size - n, n).add_(before * fade.flip(0))
     shift = max(round(artefact.ghost_shift * picture.shape[axis]), 1)
     ghost = picture.roll(shift, axis).sub_(picture.roll(-shift, axis)).abs_()
-    picture.add_(ghost.mul_(artefact.ghost))
-    if artefact.wrap:
-        # The leg beyond the field of view at the foot end, seen over the head end (and the other way round).
-        n = artefact.wrap
-        top, bottom = picture[:, :n].clone(), picture[:, -n:].clone()
-        fade = torch.linspace(0.5, 0.0, n, dtype=torch.float32, device=picture.device)[None, :, None]
-        picture[:, :n].add_(bottom.flip(1).mul_(fade))
-        picture[:, -n:].add_(top.flip(1).mul_(fade.flip(1)))
+    return picture.add_(ghost.mul_(artefact.ghost))

@@ -4,7 +4,7 @@ Patient coordinates are DICOM's, in mm: L (left), P (posterior), H (head). The l
 patient's right, so ``x = -L`` there and ``x = +L`` on the left: a left knee is the mirror of the right one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,12 @@ class Grid:
         """Position (L, P, H) in mm of a voxel index (slice, row, column), fractions allowed."""
         directions = np.array([self.slice_direction, self.row_direction, self.column_direction])
         return np.asarray(self.origin) + (np.asarray(index) * np.asarray(self.spacing)) @ directions
+
+    def beyond(self, axis: int, pixels: int) -> "Grid":
+        """The grid with ``pixels`` more at both ends of an axis (0 slices, 1 rows, 2 columns)."""
+        index, shape = [0, 0, 0], list(self.shape)
+        index[axis], shape[axis] = -pixels, shape[axis] + 2 * pixels
+        return replace(self, origin=tuple(map(float, self.point(index))), shape=tuple(shape))
 
 
 def draw_grid(generator: np.random.Generator, plane: Plane, size: str) -> Grid:

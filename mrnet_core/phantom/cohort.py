@@ -8,7 +8,7 @@ of the reference standard, so the truth behind a report label is planned too, er
 Plans are drawn from the seed alone and never depend on how many of their exams are made: exam k stays exam k.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -190,6 +190,7 @@ def _plan_split(split: Split, seed: int, first_k: int, first_patient: int) -> li
                 age=ages[i],
                 sex=sexes[i],
                 report_labels=dict(zip(Task, CATEGORY_LABELS[cell.report], strict=True)),
+                body=first_k + first if first != i else None,
                 cohort="paper",
             )
         )
@@ -197,29 +198,25 @@ def _plan_split(split: Split, seed: int, first_k: int, first_patient: int) -> li
 
 
 def _ordered_cells(split: Split, generator: np.random.Generator) -> list[_Cell]:
-    """The split's exams in an order whose every beginning has nearly the split's shares (jittered strata)."""
+    """The split's exams in an order whose every beginning has nearly the split's shares, of hard negatives too."""
     counts = joint_counts(split)
-    groups: list[list[_Cell]] = []
-    kinds = _hard_negatives(int(counts[CATEGORIES.index("other")].sum()), generator)
-    for i, truth in enumerate(CATEGORIES):
-        for j, report in enumerate(CATEGORIES):
-            number = int(counts[i, j])
-            given = [kinds.pop() for _ in range(number)] if truth == "other" else [truth] * number
-            groups.append([_Cell(truth, report, pathology) for pathology in given])
+    cells = _in_strata({(i, j): int(count) for (i, j), count in np.ndenumerate(counts)}, generator)
+    others = sum(CATEGORIES[i] == "other" for i, _ in cells)
+    hard = {kind: max(1, round(share * others)) for kind, share in HARD_NEGATIVE_SHARE.items()}
+    kinds = iter(_in_strata({**hard, "other": others - sum(hard.values())}, generator))
+    return [
+        _Cell(CATEGORIES[i], CATEGORIES[j], next(kinds) if CATEGORIES[i] == "other" else CATEGORIES[i])
+        for i, j in cells
+    ]
+
+
+def _in_strata(numbers: Mapping, generator: np.random.Generator) -> list:
+    """Each key as often as its number says, every beginning of the list with nearly the whole's shares."""
     placed = []
-    for group in groups:
-        at = (np.arange(len(group)) + generator.random(len(group))) / max(len(group), 1)
-        placed += list(zip(at, group, strict=True))
-    return [cell for _, cell in sorted(placed, key=lambda entry: entry[0])]
-
-
-def _hard_negatives(others: int, generator: np.random.Generator) -> list[str]:
-    """Pathologies of the abnormal exams without a tear: hard negatives by their shares, the rest ``other``; mixed."""
-    listed: list[str] = []
-    for kind, share in HARD_NEGATIVE_SHARE.items():
-        listed += [kind] * max(1, round(share * others))
-    listed += ["other"] * (others - len(listed))
-    return [listed[i] for i in generator.permutation(len(listed))]
+    for key, number in numbers.items():
+        at = (np.arange(number) + generator.random(number)) / max(number, 1)
+        placed += [(float(place), key) for place in at]
+    return [key for _, key in sorted(placed, key=lambda entry: entry[0])]
 
 
 def _second_exams(exams: int, pairs: int, generator: np.random.Generator) -> dict[int, int]:

@@ -11,7 +11,7 @@ from mrnet_core.domain import InputError, Plane, Series, Side, Split, Task
 from mrnet_core.phantom.acquisition import Grid, Scanner, acquire, draw_grid
 from mrnet_core.phantom.anatomy import Knee, Subject
 from mrnet_core.phantom.pathology import KINDS, PATHOLOGIES, Lesion, draw_lesions, labels_of
-from mrnet_core.phantom.pathology_paint import measure
+from mrnet_core.phantom.pathology_paint import measure, seated
 from mrnet_core.phantom.physics import PROTON_DENSITY, SEQUENCES, Sequence
 
 SIZES = ("small", "full")
@@ -19,6 +19,8 @@ REPORT_ERROR = 0.02
 """Share of report labels that differ from the truth."""
 PATHOLOGY_SHARE = {"normal": 0.22, "acl": 0.19, "meniscus": 0.19, "both": 0.18, "other": 0.22}
 """How often each is drawn where none is asked for: near balance, so that small cohorts train."""
+_OF_THE_DAY = ("flexion", "fluid", "offset", "turn")
+"""What of a subject is another in every exam; the rest is the body's own."""
 _STREAMS = {"subject": 0, "lesions": 1, "scanner": 2, "report": 3}
 
 
@@ -62,8 +64,9 @@ class PhantomExam:
 class PlannedExam:
     """A place in a cohort: which exam, which patient, which split; and what the plan fixes beyond that.
 
-    ``pathology``, ``age``, ``sex`` and ``report_labels`` are drawn from (seed, k) where they are None. ``cohort`` names
-    the plan where patients of one number are others than in a plain cohort.
+    ``pathology``, ``age``, ``sex`` and ``report_labels`` are drawn from (seed, k) where they are None. ``body``: the
+    patient's first exam, where this is a later one: the knee is that exam's, at the same side or mirrored. ``cohort``
+    names the plan where patients of one number are others than in a plain cohort.
     """
 
     k: int
@@ -73,6 +76,7 @@ class PlannedExam:
     age: int | None = None
     sex: str | None = None
     report_labels: Mapping[Task, bool] | None = None
+    body: int | None = None
     cohort: str = ""
 
 
@@ -128,12 +132,12 @@ def make_exam(
     pathology = pathology or planned.pathology
     _check(seed, k, size, pathology)
     chosen = _sequences(sequences)
-    side, age, sex, subject, drawn = _person(seed, k, pathology, planned)
-    knee = Knee(subject)
-    kept = _kept(drawn if lesions is None else lesions, without)
     scanner = Scanner.draw(_generator(seed, k, _STREAMS["scanner"]))
     scans = {}
     with torch.inference_mode():
+        side, age, sex, subject, drawn = _person(seed, k, pathology, planned)
+        knee = Knee(subject)
+        kept = _kept(drawn if lesions is None else lesions, without)
         kept = tuple(replace(lesion, volume_mm3=round(measure(lesion, kept, knee), 1)) for lesion in kept)
         for number, plane in enumerate(Plane):
             if plane in planes:
@@ -191,17 +195,27 @@ def _sequences(wanted: Mapping[Plane, str] | None) -> dict[Plane, Sequence]:
 
 def _person(seed: int, k: int, pathology: str | None, planned: PlannedExam):
     """Side, age, sex, subject and drawn lesions of an exam."""
-    person, tears = (_generator(seed, k, _STREAMS[name]) for name in ("subject", "lesions"))
-    side = Side.LEFT if person.random() < 0.5 else Side.RIGHT
-    age, sex = int(np.clip(person.normal(38, 16), 14, 85)), "F" if person.random() < 0.415 else "M"
-    age = age if planned.age is None else planned.age
-    sex = planned.sex or sex
-    subject = Subject.draw(person, age, sex)
+    side, age, sex, subject = _body(seed, k, planned)
+    if planned.body is not None:
+        known = _body(seed, planned.body, replace(planned, age=age, sex=sex))[-1]
+        subject = replace(known, **{name: getattr(subject, name) for name in _OF_THE_DAY})
+    tears = _generator(seed, k, _STREAMS["lesions"])
     word = str(tears.choice(list(PATHOLOGY_SHARE), p=list(PATHOLOGY_SHARE.values())))
     drawn = draw_lesions(tears, pathology or word, age)
     # The tibia slides forward without its ligament; it stays there in the twin without the tear.
     slack = max((lesion.severity for lesion in drawn if lesion.grade == "complete"), default=0.0)
-    return side, age, sex, replace(subject, drawer=-4.0 * slack), drawn
+    subject = replace(subject, drawer=-4.0 * slack)
+    return side, age, sex, subject, tuple(seated(lesion, Knee(subject)) for lesion in drawn)
+
+
+def _body(seed: int, k: int, planned: PlannedExam) -> tuple[Side, int, str, Subject]:
+    """Side, age, sex and subject as the stream of exam ``k`` draws them."""
+    person = _generator(seed, k, _STREAMS["subject"])
+    side = Side.LEFT if person.random() < 0.5 else Side.RIGHT
+    age, sex = int(np.clip(person.normal(38, 16), 14, 85)), "F" if person.random() < 0.415 else "M"
+    age = age if planned.age is None else planned.age
+    sex = planned.sex or sex
+    return side, age, sex, Subject.draw(person, age, sex)
 
 
 def _kept(lesions: tuple[Lesion, ...], without: int | None) -> tuple[Lesion, ...]:
@@ -227,6 +241,7 @@ def _identity(
         "pathology": pathology,
         "age": planned.age,
         "sex": planned.sex,
+        "body": planned.body,
         "lesions": lesions,
         "without": without,
         "sequences": [sequences[plane].name for plane in Plane if sequences[plane] is not SEQUENCES[plane]],

@@ -7,7 +7,7 @@ abnormal; any lesion makes the exam abnormal. Shares are of ordinary practice, s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -200,23 +200,15 @@ def _meniscal_tear(g: np.random.Generator, age: int) -> Lesion:
         if third < posterior
         else g.uniform(-20, 35)
         if third < posterior + body
-        else g.uniform(-70, -25)
+        else g.uniform(
+            -70 if which == "medial" else -50, -25
+        )  # further forward the condyle leaves the lateral one little
     )
     if grade == "bucket-handle":
         angle = g.uniform(10, 40)
     if grade == "root":
         angle = 100.0
-    horn = (
-        "posterior root"
-        if grade == "root"
-        else "posterior horn"
-        if angle > 36
-        else "body"
-        if angle > -22
-        else "anterior horn"
-    )
-    if grade == "bucket-handle":
-        horn = "body and posterior horn"
+    horn = {"root": "posterior root", "bucket-handle": "body and posterior horn"}.get(grade) or _horn(angle)
     extent = {
         "horizontal": 10 + 8 * severity,
         "vertical": 10 + 8 * severity,
@@ -234,6 +226,17 @@ def _meniscal_tear(g: np.random.Generator, age: int) -> Lesion:
         float(g.uniform(0, 100)),
     )
     return Lesion("meniscal tear", f"{which} meniscus, {horn}", float(extent), grade, severity, where=where)
+
+
+def _horn(angle: float) -> str:
+    return "posterior horn" if angle > 36 else "body" if angle > -22 else "anterior horn"
+
+
+def moved_along(lesion: Lesion, degrees: float) -> Lesion:
+    """A lesion of a meniscus (but a root or bucket-handle tear) further back along it."""
+    angle, *rest = lesion.where
+    which = lesion.place.split(",")[0]
+    return replace(lesion, where=(angle + degrees, *rest), place=f"{which}, {_horn(angle + degrees)}")
 
 
 _CONTUSION_PLACES = {

@@ -1,5 +1,7 @@
 """Lesions of the cruciate and collateral ligaments, the marrow, the cartilage and the joint's fluid."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -93,29 +95,57 @@ def _along_acl(space: Space, subject: Subject) -> tuple[Field, tuple[Field, Fiel
 
 
 def paint_acl_tear(space: Space, lesion: Lesion, subject: Subject) -> Mask:
-    """Torn fibres and fluid where the ligament was, swollen beyond it the more complete the tear."""
+    """Torn fibres and fluid where the ligament was, swollen beyond it the more complete the tear.
+
+    Where a tear is torn most, a low-grade one leaves more than half of the fibres, a high-grade one less, a complete
+    one none.
+    """
     t, off, length = _along_acl(space, subject)
     shape = joint.acl(space, subject)
-    middle, side, seed = lesion.where
+    middle, _, seed = lesion.where
     half = lesion.extent / 2 / length
     wave = torch.sin(1.1 * space.x + seed) * torch.sin(0.9 * space.y + 2 * seed) * torch.sin(0.8 * space.z + 3 * seed)
     near = torch.abs(t - middle) - half * (1 + 0.25 * wave)
     free = soft_but(space, Tissue.CARTILAGE, Tissue.PCL, Tissue.TENDON, *_MENISCI)
-    across = off[0] * float(np.cos(side)) + (off[1] - off[2]) * float(0.7 * np.sin(side))
     if lesion.grade == "complete":
         swelling = -0.1 + 1.0 * lesion.severity - 1.5 * (near * length).clamp(min=-4) * 0.25
         torn = (shape < swelling * (1 + 0.3 * wave)) & (near < 0)
-    elif lesion.grade == "high-grade partial":
-        torn = (shape < 0.3 + 0.9 * lesion.severity) & (near < 0) & (across > -1.4)
     else:
-        torn = (shape < 0.4) & (near < 0) & (across > 0.7)
+        swelling = 0.3 + 0.9 * lesion.severity if lesion.grade == "high-grade partial" else 0.4
+        torn = (shape < swelling) & (near < 0) & (_across(off, lesion) > _torn_side(lesion, subject))
     mask = torn & free
     noise = space.texture(STRIPES)
     space.put(mask, Tissue.TORN_FIBRES)
     space.put(mask & (noise > 0.9) & (shape > -1.5), Tissue.FLUID)
-    left = 1.25 if lesion.grade == "complete" else 0.7
-    space.put(mask & (noise < -left) & (shape < 0), Tissue.ACL)
+    # Fibres that hang on; in a complete tear only towards its ends.
+    strands = mask & (noise < -(0.7 if lesion.grade == "low-grade partial" else 1.25)) & (shape < 0)
+    if lesion.grade == "complete":
+        strands &= torch.abs(t - middle) > 0.5 * half
+    space.put(strands, Tissue.ACL)
     return mask
+
+
+def _across(off: tuple[Field, Field, Field], lesion: Lesion) -> Field:
+    """How far points lie towards the torn side of the ligament, mm."""
+    side = lesion.where[1]
+    return off[0] * float(np.cos(side)) + (off[1] - off[2]) * float(0.7 * np.sin(side))
+
+
+@lru_cache(64)
+def _torn_side(lesion: Lesion, subject: Subject) -> float:
+    """The value of ``_across`` beyond which a partial tear's share of the ligament's cross-section lies."""
+    share = {"low-grade partial": 0.27 + 0.4 * lesion.severity, "high-grade partial": 0.66 + 0.36 * lesion.severity}
+    femoral, tibial = joint.acl_axis(subject)
+    first = femoral + lesion.where[0] * (tibial - femoral)
+    axis = np.arange(-9, 9.01, 0.5)
+    x, y = (torch.from_numpy(part.astype(np.float32))[None] for part in np.meshgrid(axis, axis, indexing="ij"))
+    # The plane at right angles to the ligament.
+    across = torch.from_numpy(np.float32(tibial - femoral))
+    z = -(x * across[0] + y * across[1]) / across[2]
+    section = Space.at(x + float(first[0]), y + float(first[1]), z + float(first[2]), subject)
+    fibres = joint.acl(section, subject) < 0
+    _, off, _ = _along_acl(section, subject)
+    return float(torch.quantile(_across(off, lesion)[fibres], 1 - share[lesion.grade]))
 
 
 def paint_mucoid(space: Space, lesion: Lesion, subject: Subject) -> Mask:

@@ -58,7 +58,7 @@ def paint_tear(space: Space, lesion: Lesion, subject: Subject) -> Mask:
     level = lesion.where[2] + lesion.where[3] * (share - 0.5) + 0.5 * wave
     horizontal = near & (torch.abs(height - level - 1.2 * share) < width) & (share < 0.88)
     vertical = near & (torch.abs(share - lesion.where[1] - 0.05 * wave) < width / 10.5)
-    radial = (torch.abs(arc + 2.2 * (share - 0.3) + 0.5 * wave) < width * 1.7) & (share < 0.6 + 0.4 * lesion.severity)
+    radial = (torch.abs(arc + 2.2 * (share - 0.3) + 0.5 * wave) < width * 1.7) & (share < 0.7 + 0.3 * lesion.severity)
     cleft = {
         "horizontal": horizontal,
         "vertical": vertical,

@@ -11,7 +11,7 @@ from mrnet_core.phantom import pathology_joint as joint
 from mrnet_core.phantom import pathology_meniscus as meniscus
 from mrnet_core.phantom.anatomy import Affine, Knee, Space, Subject, Window, box_bounds
 from mrnet_core.phantom.anatomy_texture import SIDE
-from mrnet_core.phantom.pathology import Lesion
+from mrnet_core.phantom.pathology import Lesion, moved_along
 
 SUB_SLICES = 3
 """Samples across a slice that are averaged: partial volume."""
@@ -37,6 +37,10 @@ _PAINTERS: dict[str, tuple[Callable, Callable]] = {
     "meniscal tear": (meniscus.box, meniscus.paint_tear),
 }
 """In the order they are painted: fluid first, so that a torn ligament is seen through an effusion."""
+LEAST_TEAR = 32.0
+"""mm³ that a meniscal tear paints at least, where any place of its meniscus lets it."""
+_MOVES = (0, 8, -8, 16, -16, 24, -24, 32, -32)
+"""Degrees."""
 _ORDER = {kind: n for n, kind in enumerate(_PAINTERS)}
 
 
@@ -131,6 +135,23 @@ def measure(lesion: Lesion, others: tuple[Lesion, ...], knee: Knee, step: float 
     painted = masks[others.index(lesion)]
     count = 0 if painted is None else int(painted[1].sum())
     return count * step**3 * subject.scale**3 * subject.breadth
+
+
+def seated(lesion: Lesion, knee: Knee) -> Lesion:
+    """A meniscal tear moved along its meniscus, by no more than needed, to where there is enough of it to be torn.
+
+    Condyles leave little of some menisci here and there, and a label without a tear to see would teach nothing. Other
+    lesions are returned as they are.
+    """
+    if lesion.type != "meniscal tear" or lesion.grade in ("root", "bucket-handle"):
+        return lesion
+    places = [lesion if not degrees else moved_along(lesion, degrees) for degrees in _MOVES]
+    volumes: list[float] = []
+    for place in places:
+        volumes.append(measure(place, (place,), knee, step=0.8))
+        if volumes[-1] >= LEAST_TEAR:
+            return place
+    return places[int(np.argmax(volumes))]
 
 
 def _whole_bounds(box, shank: bool, subject: Subject) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mrnet_core.phantom import KINDS, acquisition, exam
+from mrnet_core.phantom import KINDS, acquisition, exam, pathology_joint
 
 KIND_OF = {torch.bool: bool, torch.int16: np.int16}
 
@@ -49,7 +49,9 @@ def main() -> None:
     acquisition.METAL_SHARE = 1.0
     drawn = acquisition.draw_artefacts
     acquisition.draw_artefacts = lambda *arguments: replace(drawn(*arguments), wrap=12)
-    exam.measure = lambda *_: 1.0  # on the CPU whatever the device
+    exam.measure = lambda *_: 1.0  # on the CPU whatever the device, and so
+    exam.seated = lambda lesion, _: lesion
+    pathology_joint._torn_side = lambda *_: 0.0
     imagined = FakeTensorMode(allow_non_fake_inputs=True)
     for pathology in ("normal", "both", *KINDS):
         brought.clear()

@@ -11,11 +11,12 @@ import torch
 from scipy import ndimage
 
 from mrnet_core.domain import InputError, Plane, Side, Split, Task
-from mrnet_core.phantom import KINDS, PlannedExam, acquisition, make_exam
+from mrnet_core.phantom import KINDS, PlannedExam, acquisition, make_exam, plan_cohort
 from mrnet_core.phantom.acquisition import BUDGET, PSF, Scanner, blurred, slices_at_once
-from mrnet_core.phantom.acquisition_artefacts import Artefact, add_artefacts
+from mrnet_core.phantom.acquisition_artefacts import READOUT_AXIS, Artefact, add_artefacts, draw_artefacts
 from mrnet_core.phantom.acquisition_grid import AXES, draw_grid, knee_affine
 from mrnet_core.phantom.anatomy import STRUCTURES, Subject
+from mrnet_core.phantom.exam import _person
 
 
 def generator(seed: int) -> np.random.Generator:
@@ -143,6 +144,26 @@ def test_twins_differ_only_about_the_lesion():
         assert np.array_equal(twin.series[plane].pixels, bare.series[plane].pixels)
 
 
+def test_a_patients_second_exam_is_of_the_same_body_in_another_posture():
+    plan = [entry for entry in plan_cohort(None, paper=True, seed=3) if entry.split is Split.TUNING]
+    later = [entry for entry in plan if entry.body is not None]
+    assert len(later) == len(plan) - len({entry.patient for entry in plan})
+    by_k = {entry.k: entry for entry in plan}
+    for entry in later[:4]:
+        first = by_k[entry.body]
+        assert (first.patient, first.body) == (entry.patient, None)
+        one, two = (_person(3, each.k, None, each)[3] for each in (first, entry))
+        assert one.wander == two.wander
+        assert one.tile == two.tile
+        assert one.scale == two.scale
+        assert abs(one.cartilage - two.cartilage) < 0.05  # two years older at most
+        assert one.flexion != two.flexion
+        assert one.offset != two.offset
+        alone = _person(3, entry.k, None, replace(entry, body=None))
+        assert alone[3].wander != two.wander
+        assert alone[4] == _person(3, entry.k, None, entry)[4]  # the findings are the exam's own
+
+
 def test_the_tibia_stands_forward_in_a_complete_acl_tear_and_stays_so_in_its_twin():
     drawn = [make_exam(2, k, size="small", pathology="acl tear", planes=()) for k in range(12)]
     complete = next(exam for exam in drawn if exam.lesions[0].grade == "complete")
@@ -249,17 +270,52 @@ def test_noise_is_rician_in_the_background(torn):
     assert corner.mean() / corner.std() == pytest.approx(1.91, abs=0.2)
 
 
-def test_ghosts_and_wrap_add_a_shifted_copy_of_the_signal():
+def test_ghosts_add_a_shifted_copy_of_the_signal():
     picture = torch.zeros((1, 40, 40))
     picture[0, 20, 20] = 100
-    add_artefacts(picture, Artefact(0.1, 0.25, 0, 1))
+    picture = add_artefacts(picture, Artefact(0.1, 0.25, 0, 1))
     assert picture[0, 20, 20] == 100
     assert float(picture[0, 30, 20]) == pytest.approx(10)
     assert float(picture[0, 10, 20]) == pytest.approx(10)
-    folded = torch.zeros((1, 40, 40))
-    folded[0, 39, 5] = 100
-    add_artefacts(folded, Artefact(0.0, 0.25, 8, 1))
-    assert float(folded[0, 0, 5]) == pytest.approx(50)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_wrap_shows_what_lies_beyond_one_end_at_the_other_unmirrored(axis):
+    wide = torch.zeros((1, 40, 40))
+    wide[0, 34, 34] = 100  # two pixels beyond the far end of a field of view of 24
+    wide[0, 5, 5] = 60  # three before its near end
+    folded = add_artefacts(wide if axis == 1 else wide.mT.contiguous(), Artefact(0.0, 0.25, 8, axis))
+    folded = folded if axis == 1 else folded.mT
+    assert folded.shape == (1, 24, 40)
+    seen = {tuple(index): float(folded[tuple(index)]) for index in np.argwhere(folded.numpy() > 0)}
+    assert set(seen) == {(0, 2, 34), (0, 21, 5)}
+    assert 0 < seen[0, 2, 34] < 50
+    assert 0 < seen[0, 21, 5] < 30
+
+
+def test_fat_is_displaced_along_the_readout_and_ghosts_and_wrap_lie_along_the_phase():
+    for plane in Plane:
+        drawn = [draw_artefacts(generator(n), plane) for n in range(200)]
+        assert {one.phase_axis for one in drawn} == {({1, 2} - {READOUT_AXIS[plane]}).pop()}
+        assert any(one.wrap for one in drawn) == (plane is Plane.SAGITTAL)
+
+
+def test_wrap_changes_the_picture_at_head_and_foot_alone(monkeypatch):
+    def sagittal(wrap):
+        plain = Artefact(0.0, 0.25, wrap, 1)
+        monkeypatch.setattr(acquisition, "draw_artefacts", lambda *_: plain)
+        return make_exam(31, 4, size="small", pathology="acl", planes=(Plane.SAGITTAL,))
+
+    plain, folded = sagittal(0), sagittal(20)
+    a, b = (exam.series[Plane.SAGITTAL].pixels.astype(float) for exam in (plain, folded))
+    assert a.shape == b.shape
+    inside = np.abs(a - b)[:, 20:-20].mean()
+    assert inside < 0.01 * a.max()
+    assert (b - a)[:, :5].mean() > 5 * inside
+    assert (b - a)[:, -5:].mean() > 5 * inside
+    one, other = (exam.masks[Plane.SAGITTAL][0] for exam in (plain, folded))
+    assert one.any()
+    assert (one != other).sum() < 0.2 * one.sum()  # samples are scattered anew
 
 
 def test_a_few_scanners_meet_metal_and_half_are_of_3_tesla():

@@ -79,6 +79,12 @@ def test_every_kind_of_hard_negative_is_in_every_split(plan, split):
     assert set(HARD_NEGATIVE_SHARE) <= {entry.pathology for entry in of(plan, split)}
 
 
+def test_the_training_part_of_a_small_cohort_holds_every_kind_of_hard_negative():
+    for seed in range(20):
+        small = plan_cohort(None, paper=True, small=True, seed=seed)
+        assert set(HARD_NEGATIVE_SHARE) <= {entry.pathology for entry in of(small, Split.TRAIN)}
+
+
 def test_every_planned_pathology_is_one_that_the_knee_can_show(plan):
     assert {entry.pathology for entry in plan} <= {*PATHOLOGIES, *KINDS}
 
