@@ -238,13 +238,13 @@ def fit_heads(
     cache: FeatureCache,
     report: Report,
 ) -> None:
-    """Fit every network's last layer on the features of the trunk they share; this is epoch 0."""
+    """Fit every network's last layer on the features of its trunk, which stays as it is; this is epoch 0."""
     began = time.monotonic()
     fresh = [network for network in networks if not network.history]
     report(Event(fresh[0].name, 0, 0, len(training), words="features of the trunk"))
-    model = fresh[0].model
-    features, held_out = cache.features(model, training), cache.features(model, tuning)
     for network in fresh:
+        # Equal trunks are passed once; from random weights each network has its own.
+        features, held_out = cache.features(network.model, training), cache.features(network.model, tuning)
         head = choose_head(
             (features.numpy(), training.label(network.task).numpy()),
             (held_out.numpy(), tuning.label(network.task).numpy()),
