@@ -69,7 +69,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--engine", choices=("local", "ray"), default="local")
     group.add_argument("--address", help="of a Ray cluster (default: one on this machine)")
     group.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="jobs side by side (default: one, or one a GPU)"
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="jobs side by side (default: one, or one a GPU; on one GPU as many as fit)",
     )
 
 

@@ -26,6 +26,9 @@ from mrnet_core.training.loop import Event, Job, Report, Setting, run_job
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, weights_path
 
+JOB_MEMORY = 20 * 2**30
+"""Bytes of a GPU's memory for each job side by side: three planes of the paper's size took 32 GiB (LOG.md)."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -51,10 +54,12 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
     """Run jobs here: one after another in this process, or ``workers`` side by side.
 
     Side by side means processes, but on one GPU threads: processes would take turns on it, threads share it.
-    ``workers`` 0 is one, or one a GPU.
+    ``workers`` 0 is one, or one a GPU; on a single GPU as many as its memory holds (``JOB_MEMORY`` each).
     """
     if workers == 0 and setting.device.startswith("cuda"):
         workers = _gpus(setting.device)
+        if workers == 1:
+            workers = _memory(setting.device) // JOB_MEMORY
     if workers <= 1:
         for job in jobs:
             run_job(job, setting, report)
@@ -113,6 +118,11 @@ def _run_threads(jobs: Sequence[Job], setting: Setting, report: Report, workers:
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _memory(word: str) -> int:
+    """Bytes of a GPU's memory."""
+    return torch.cuda.get_device_properties(torch.device(word)).total_memory
 
 
 def _gpus(word: str) -> int:

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Cancelled
 from mrnet_core.training import sweep
-from mrnet_core.training.loop import Event
+from mrnet_core.training.loop import Event, Setting
 
 
 def test_a_job_that_fails_ends_the_others_at_their_next_report_wherever_it_stands_in_the_row(monkeypatch):
@@ -47,3 +49,18 @@ def test_reports_of_threads_come_one_at_a_time(monkeypatch):
     monkeypatch.setattr(sweep, "run_job", work)
     sweep._run_threads((1, 2, 3), None, draw, 3)
     assert most == [1]
+
+
+@pytest.mark.parametrize(
+    ("memory", "asked", "beside"), [(139, 0, 3), (47, 0, 2), (24, 0, None), (12, 0, None), (139, 1, None), (24, 3, 3)]
+)
+def test_on_one_gpu_as_many_jobs_run_side_by_side_as_its_memory_holds(monkeypatch, memory, asked, beside):
+    seen, alone = [], []
+    monkeypatch.setattr(sweep, "_gpus", lambda word: 1)
+    monkeypatch.setattr(sweep, "_memory", lambda word: memory * 2**30)
+    monkeypatch.setattr(sweep, "_run_threads", lambda jobs, setting, report, workers: seen.append(setting.beside))
+    monkeypatch.setattr(sweep, "run_job", lambda job, setting, report: alone.append(job))
+    setting = Setting(Path("data"), Path("run"), TrainConfig(), "cuda")
+    sweep.run_local(["sagittal", "coronal", "axial"], setting, lambda event: None, asked)
+    assert seen == ([] if beside is None else [beside])
+    assert len(alone) == (3 if beside is None else 0)
