@@ -35,8 +35,8 @@ GRADED_STEPS, GRADED_SECONDS = 6.0, 0.4
 """What grading a series costs: three networks and the draws of untrained ones in steps' times, and what is left."""
 LONG = 3 * 3600.0
 """Seconds from which a time is said in hours, with the way to a shorter study."""
-DEMO_TRUNK = DEMO_RUN / "weights" / "coronal_abnormal.safetensors"
-"""Where networks start when ImageNet's weights cannot be had: it kept epoch 0, so its convolutions are the trunk's."""
+DEMO_TRUNK = DEMO_RUN / "weights" / "sagittal_meniscus.safetensors"
+"""Where networks start when ImageNet's weights cannot be had: of the demo's networks the least fine-tuned (6 epochs)."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _start_words(config: TrainConfig) -> str:
         return "ImageNet's weights"
     if config.initialisation == "cells":
         return f"a trunk trained first on synthetic dense labels ({config.trunk.steps:,} steps)"
-    return "the demo model's trunk, which was trained on synthetic knees (ImageNet's weights cannot be had)"
+    return "the demo model's convolutions, which were trained on synthetic knees (ImageNet's weights cannot be had)"
 
 
 def plan_study(size: str, data: Path | None, changes: Changes, begun: TrainConfig | None = None) -> StudyPlan:
@@ -186,7 +186,7 @@ def plan_study(size: str, data: Path | None, changes: Changes, begun: TrainConfi
 
 
 def _start(begun: TrainConfig | None) -> str:
-    """ImageNet's weights where they can be had, else the demo model's trunk; that of the run that goes on."""
+    """ImageNet's weights where they can be had, else the demo model's convolutions; that of the run that goes on."""
     if begun is not None:
         return str(DEMO_TRUNK) if begun.initialisation == DEMO_TRUNK.name else begun.initialisation
     try:
