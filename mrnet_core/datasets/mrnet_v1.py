@@ -9,13 +9,16 @@ phantom cohorts only. MRNet-v1.0 carries no patient ids; ``exams.csv`` may (``pa
 import hashlib
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from types import MappingProxyType
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +37,9 @@ LEAST_RANGE = 16
 """Grey values between the darkest and the brightest pixel of a series; a standardised one uses 0 to 255."""
 FEWEST_OF_A_LABEL = {Split.TRAIN: 2, Split.TUNING: 1}
 """Exams with and without a finding: a network needs one of each; out-of-fold regressions one in each of two folds."""
+CONTRADICTION = "a tear in an exam labelled normal"
+_UNREADABLE = "not a readable npy array"
+_NOT_LOADED = (OSError, ValueError, EOFError, BadZipFile, TokenError)  # numpy, of a damaged file or of another kind
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,7 @@ class MRNetFolder:
             It cannot be read, or is empty of contrast.
         """
         path = self.path(split, plane, exam)
-        try:
-            pixels = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DatasetError(f"{path} cannot be read as an npy series: {error}") from error
+        pixels = _load(path)
         if fault := _without_contrast(pixels):
             raise DatasetError(f"{path} holds {fault}; a standardised series uses the range 0 to 255")
         return pixels
@@ -209,7 +212,7 @@ class MRNetFolder:
         try:
             with np.load(path, allow_pickle=False) as file:
                 cells = file["cells"]
-        except (OSError, ValueError, KeyError) as error:
+        except (*_NOT_LOADED, zlib.error, KeyError, TypeError) as error:
             raise DatasetError(f"{path} cannot be read as dense labels: {error}") from error
         if cells.shape != (*shape, 7, 7):
             raise DatasetError(f"{path} holds {cells.shape}; its series and channels call for {(*shape, 7, 7)}")
@@ -246,6 +249,13 @@ def read_labels(path: Path) -> dict[str, int]:
     return table
 
 
+def torn_and_normal(tables: Mapping[Task, Mapping[str, int]]) -> set[str]:
+    """Exams whose labels, by task and exam, contradict each other: 0 for abnormal and 1 for a tear."""
+    normal = {exam for exam, label in tables.get(Task.ABNORMAL, {}).items() if label == 0}
+    torn = {exam for task in (Task.ACL, Task.MENISCUS) for exam, label in tables.get(task, {}).items() if label == 1}
+    return normal & torn
+
+
 def _agree(tables: Mapping[Task, Mapping[str, int]], split: Split) -> tuple[tuple[str, ...], list[str]]:
     """Exams of a split, and where the tasks' tables name different ones."""
     named = sorted(set().union(*tables.values()))
@@ -273,10 +283,8 @@ def _left_out(root: Path, split: Split, tasks: Sequence[Task]) -> dict[Task, dic
 
 def _contradictions(exams: tuple[str, ...], tables: Mapping[Task, Mapping[str, int]], split: Split) -> list[str]:
     """Exams that one table calls normal and another torn."""
-    normal = {exam for exam, label in tables.get(Task.ABNORMAL, {}).items() if label == 0}
-    torn = {exam for task in (Task.ACL, Task.MENISCUS) for exam, label in tables.get(task, {}).items() if label == 1}
-    wrong = [exam for exam in exams if exam in normal & torn]
-    return [f"{split.folder}: a tear in an exam labelled normal: {_some(wrong)}"] if wrong else []
+    wrong = sorted(torn_and_normal(tables) & set(exams))
+    return [f"{split.folder}: {CONTRADICTION}: {_some(wrong)}"] if wrong else []
 
 
 def _check_files(folder: Path, exams: tuple[str, ...]) -> list[str]:
@@ -292,8 +300,7 @@ def _check_files(folder: Path, exams: tuple[str, ...]) -> list[str]:
         problems.append(f"{where} holds exams without a label: {_some(extra)}")
     wrong = []
     for exam in sorted(set(exams) & found):
-        word = _header(folder / f"{exam}.npy")
-        if word:
+        if word := _header(folder / f"{exam}.npy"):
             wrong.append(f"{exam} ({word})")
     if wrong:
         problems.append(
@@ -303,20 +310,25 @@ def _check_files(folder: Path, exams: tuple[str, ...]) -> list[str]:
     return problems
 
 
+def _load(path: Path, mmap_mode: str | None = None) -> NDArray:
+    """The array of an npy file; anything else that ``numpy.load`` would take is an error."""
+    try:
+        found = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except _NOT_LOADED as error:
+        raise DatasetError(f"{path} cannot be read as an npy series: {error}") from error
+    if not isinstance(found, np.ndarray):
+        raise DatasetError(f"{path} cannot be read as an npy series: it is an npz archive; save it with numpy.save")
+    return found
+
+
 def _header(path: Path) -> str:
     """What is wrong with an npy header, in words; "" where nothing is."""
     try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return "not a readable npy array"
-    if (
-        pixels.dtype != np.uint8
-        or pixels.ndim != 3
-        or pixels.shape[1:] != (MODEL_SIZE, MODEL_SIZE)
-        or not FEWEST_SLICES <= pixels.shape[0] <= MOST_SLICES
-    ):
-        return f"{pixels.dtype} {pixels.shape}"
-    return ""
+        pixels = _load(path, mmap_mode="r")
+    except DatasetError:
+        return _UNREADABLE
+    is_stack = pixels.dtype == np.uint8 and pixels.shape[1:] == (MODEL_SIZE, MODEL_SIZE)
+    return "" if is_stack and FEWEST_SLICES <= len(pixels) <= MOST_SLICES else f"{pixels.dtype} {pixels.shape}"
 
 
 @dataclass(frozen=True)
@@ -330,9 +342,9 @@ class _Look:
 
 def _look(path: Path) -> _Look:
     try:
-        pixels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return _Look(fault="not a readable npy array")
+        pixels = _load(path)
+    except DatasetError:
+        return _Look(fault=_UNREADABLE)
     digest = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
     return _Look(len(pixels), digest, _without_contrast(pixels))
 

@@ -102,6 +102,47 @@ def test_a_file_that_is_cut_off_is_refused(folder):
         MRNetFolder.open(folder)
 
 
+def archive(path):
+    with path.open("wb") as file:
+        np.savez(file, pixels=np.zeros((5, 256, 256), np.uint8))
+
+
+def archive_cut_off(path):
+    archive(path)
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def header_damaged(path):
+    path.write_bytes(path.read_bytes().replace(b"(5, 256, 256)", b"(5, 256, 256("))
+
+
+@pytest.mark.parametrize("spoil", [archive, archive_cut_off, header_damaged])
+def test_what_numpy_loads_as_no_array_or_not_at_all_is_refused_by_its_name(folder, spoil):
+    found = MRNetFolder.open(folder)
+    spoil(folder / "valid" / "axial" / "0007.npy")
+    for look in (lambda: MRNetFolder.open(folder), found.check):
+        with pytest.raises(DatasetError, match=r"valid/axial .* 0007 \(not a readable npy array\)"):
+            look()
+    with pytest.raises(DatasetError, match=r"0007\.npy cannot be read as an npy series: "):
+        found.series(Split.TUNING, Plane.AXIAL, "0007")
+
+
+def test_dense_labels_that_are_no_archive_are_refused_by_their_name(folder):
+    found = MRNetFolder.open(folder)
+    path = folder / "cells" / "axial" / "0007.npz"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        np.savez_compressed(file, cells=np.zeros((5, 3, 7, 7), np.uint8))
+    whole = path.read_bytes()
+    assert found.cells(Split.TUNING, Plane.AXIAL, "0007", (5, 3)).shape == (5, 3, 7, 7)
+    place = whole.index(b"cells.npy") + 9 + 20  # behind the name and numpy's zip64 field
+    packed = whole[:place] + b"\xff" + whole[place + 1 :]
+    for content in (whole[:100], packed, (folder / "valid" / "axial" / "0007.npy").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match=r"0007\.npz cannot be read as dense labels: "):
+            found.cells(Split.TUNING, Plane.AXIAL, "0007", (5, 3))
+
+
 def test_a_series_without_contrast_is_refused_when_it_is_read(folder):
     np.save(folder / "train" / "sagittal" / "0001.npy", np.full((5, 256, 256), 7, np.uint8))
     found = MRNetFolder.open(folder)
