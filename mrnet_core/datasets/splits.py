@@ -1,14 +1,16 @@
 """Splits of one's own exams: stratified by label, grouped by patient, with enough positives where figures come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mrnet_core.datasets.division import Wanted, divide
-from mrnet_core.datasets.mrnet_v1 import FEWEST_OF_A_LABEL
+from mrnet_core.datasets.mrnet_v1 import CONTRADICTION, FEWEST_OF_A_LABEL, torn_and_normal
+from mrnet_core.datasets.tables import BINARY, MISSING, Table, read_table
 from mrnet_core.domain import DatasetError, InputError, Split, Task
 
 PAPER_POSITIVES = 50
@@ -17,6 +19,8 @@ PAPER_SHARES = (0.6, 0.2, 0.2)
 """Training, tuning, validation (Bien et al. 2018, Methods, "External validation")."""
 NEAR_SHARE = 0.02
 """A set within so much of its share has kept it: whole exams and whole patients allow no more in small tables."""
+UNKNOWN_PATIENT = (*MISSING, "n/a", "#N/A", "null", "NULL", "None")
+"""Cells of a patient who is not known: what programs write for nothing."""
 INNER_SEED = 20181127
 """The inner split is one and the same for every plane, task and seed of a run."""
 
@@ -36,29 +40,40 @@ class SplitRules:
             raise InputError(f"at least 1 positive of each label is needed; got {self.at_least}")
 
 
-def read_exam_table(path) -> pd.DataFrame:
+def read_exam_table(path: Path) -> pd.DataFrame:
     """A CSV of exams as ``split_exams`` wants it: ``exam``, the tasks' 0 and 1, and ``patient`` where known.
+
+    White space around a cell and the case of the header count for nothing; a patient that is missing is "".
 
     Raises
     ------
+    InputError
+        No such file.
     DatasetError
-        It cannot be read, lacks a column, or a label is not 0 or 1.
+        It cannot be read, lacks a column, names an exam twice or none, or a label is not 0 or 1 or contradicts another.
     """
-    try:
-        table = pd.read_csv(path, dtype=str)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise DatasetError(f"{path} cannot be read as a CSV table: {error}") from error
-    tasks = [task.value for task in Task if task.value in table]
-    if "exam" not in table or not tasks:
-        raise DatasetError(f"{path} needs the column exam and at least one of {', '.join(Task)}; it has {list(table)}")
-    for row in table.index[table["exam"].isna()]:
-        raise DatasetError(f"{path} row {row + 2} names no exam; give every row an id of its own")
-    for name in tasks:
-        wrong = table.index[~table[name].isin(["0", "1", "0.0", "1.0"])]
-        if len(wrong):
-            raise DatasetError(f"{path} row {wrong[0] + 2}: {name} is {table[name][wrong[0]]!r}; a label is 0 or 1")
-        table[name] = table[name].astype(float).astype(int)
-    return table
+    table = read_table(path, ("exam",))
+    tasks = [task for task in Task if task.value in table.cells]
+    if not tasks:
+        header = ", ".join(table.cells)
+        raise DatasetError(f"{table.name} needs at least one column of {', '.join(Task)}; its header is {header}")
+    table.words("exam")
+    table.unique(("exam",))
+    labels = {task.value: table.coded(task.value, BINARY, "0 or 1").astype(int) for task in tasks}
+    _check_labels(table, labels)
+    cells = table.cells.assign(**labels)
+    if "patient" in cells:
+        cells["patient"] = cells["patient"].where(~cells["patient"].isin(UNKNOWN_PATIENT), "")
+    return cells.reset_index(drop=True)
+
+
+def _check_labels(table: Table, labels: Mapping[str, pd.Series]) -> None:
+    """The rule that ``train`` has: an exam with a tear is abnormal."""
+    exams = table.cells["exam"]
+    both = torn_and_normal({Task(name): dict(zip(exams, column, strict=True)) for name, column in labels.items()})
+    for line in exams.index[exams.isin(both)]:
+        said = ", ".join(f"{name} {column[line]}" for name, column in labels.items())
+        raise table.fail(line, f"{CONTRADICTION}: {exams[line]} ({said}); correct its labels, or leave the row out")
 
 
 def split_exams(table: pd.DataFrame, rules: SplitRules | None = None) -> pd.Series:

@@ -70,6 +70,26 @@ def test_a_table_without_patients_is_divided_with_a_word_about_it(capsys, table,
     assert not (data / "exams.csv").exists()
 
 
+def test_a_patient_whose_id_has_blanks_around_it_is_one_patient(capsys, table, tmp_path):
+    rows = pd.read_csv(table)
+    ids = [f"{patient}{' ' * (place % 3)}" for place, patient in enumerate(rows["patient"])]
+    rows.assign(patient=ids).to_csv(table, index=False)
+    assert split(capsys, table, "--out", tmp_path / "splits.csv", "--at-least", 4, "--into", tmp_path / "data")[0] == 0
+    sets = pd.read_csv(tmp_path / "splits.csv").assign(patient=rows["patient"])
+    assert (sets.groupby("patient")["split"].nunique() == 1).all()
+    assert pd.read_csv(tmp_path / "data" / "exams.csv")["patient"].tolist() == rows["patient"].tolist()
+
+
+def test_labels_that_train_would_refuse_are_refused_before_anything_is_written(capsys, table, tmp_path):
+    rows = pd.read_csv(table)
+    rows.loc[4, ["abnormal", "acl"]] = 0, 1
+    rows.to_csv(table, index=False)
+    status, out, err = split(capsys, table, "--out", tmp_path / "splits.csv", "--at-least", 4)
+    assert (status, out) == (2, "")
+    assert "exams.csv, line 6 (row 5 of the data): a tear in an exam labelled normal: 5 (abnormal 0, acl 1)" in err
+    assert not (tmp_path / "splits.csv").exists()
+
+
 def test_a_refused_split_writes_nothing_and_says_what_works(capsys, table, series, tmp_path):
     words = (table, "--out", tmp_path / "splits.csv", "--into", tmp_path / "data", "--series", series)
     status, out, err = split(capsys, *words)

@@ -150,17 +150,56 @@ def test_rules_out_of_range_are_refused():
         SplitRules(at_least=0)
 
 
-def test_a_table_with_a_label_that_is_none_is_refused_by_row(tmp_path):
+def read(tmp_path, text):
     path = tmp_path / "exams.csv"
-    path.write_text("exam,acl\nE1,1\nE2,maybe\n")
-    with pytest.raises(DatasetError, match="row 3: acl is 'maybe'"):
-        read_exam_table(path)
-    path.write_text("exam,acl\nE1,1\n,0\n")
-    with pytest.raises(DatasetError, match="row 3 names no exam"):
-        read_exam_table(path)
-    path.write_text("name,acl\nE1,1\n")
-    with pytest.raises(DatasetError, match="needs the column exam"):
-        read_exam_table(path)
+    path.write_text(text, encoding="utf-8")
+    return read_exam_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("exam,acl\nE1,1\nE2,maybe\n", r"exams\.csv, line 3 \(row 2 of the data\): acl must be 0 or 1; got 'maybe'"),
+        ("exam,acl\nE1,1\nE2,\n", r"line 3 .*: acl is empty; it must be 0 or 1"),
+        ("exam,acl\nE1,1\n,0\n", r"line 3 .*: exam is empty"),
+        ("exam,acl\nE1,1\n E1 ,0\n", r"line 3 .*: exam E1 stands already in line 2; keep one of the two rows"),
+        ("exam,acl\nE1,1\nE2\n", r"line 3 .*: 1 cells where the header has 2"),
+        ("name,acl\nE1,1\n", "lacks the column exam"),
+        ("exam,patient\nE1,P1\n", "needs at least one column of abnormal, acl, meniscus; its header is exam, patient"),
+    ],
+)
+def test_a_table_that_breaks_its_form_is_refused_by_row(tmp_path, text, words):
+    with pytest.raises(DatasetError, match=words):
+        read(tmp_path, text)
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv cannot be read: No such file"):
+        read_exam_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("comma", [",", ";", "\t"])
+def test_white_space_the_headers_case_and_what_parts_the_cells_count_for_nothing(tmp_path, comma):
+    rows = ("\ufeffExam, PATIENT ,Acl", "E1,P000 , 1", " E2,P000\u00a0,0.0", "", "E3,  P1,1.0", "E4, ,0", "E5,NA,0")
+    table = read(tmp_path, "\n".join(rows).replace(",", comma))
+    assert table["exam"].tolist() == ["E1", "E2", "E3", "E4", "E5"]
+    assert table["patient"].tolist() == ["P000", "P000", "P1", "", ""]
+    assert table["acl"].tolist() == [1, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("abnormal,acl,meniscus", "0,1,0", "abnormal 0, acl 1, meniscus 0"),
+        ("meniscus,abnormal", "1,0", "abnormal 0, meniscus 1"),
+    ],
+)
+def test_a_tear_in_an_exam_labelled_normal_is_refused_by_row(tmp_path, header, row, said):
+    fine = ",".join("1" for _ in header.split(","))
+    words = rf"exams\.csv, line 3 \(row 2 of the data\): a tear in an exam labelled normal: E2 \({said}\); correct its"
+    with pytest.raises(DatasetError, match=words):
+        read(tmp_path, f"exam,{header}\nE1,{fine}\nE2,{row}\n")
+    assert len(read(tmp_path, f"exam,{header}\nE1,{fine}\nE2,{row.replace('1', '0')}\n")) == 2
 
 
 def test_the_inner_split_takes_its_share_of_every_combination_of_labels():
