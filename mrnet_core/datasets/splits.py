@@ -19,6 +19,8 @@ PAPER_SHARES = (0.6, 0.2, 0.2)
 """Training, tuning, validation (Bien et al. 2018, Methods, "External validation")."""
 NEAR_SHARE = 0.02
 """A set within so much of its share has kept it: whole exams and whole patients allow no more in small tables."""
+MOST = 1_000_000
+"""Neither a share nor a number of positives is larger: more exams than any table has."""
 UNKNOWN_PATIENT = (*MISSING, "n/a", "#N/A", "null", "NULL", "None")
 """Cells of a patient who is not known: what programs write for nothing."""
 INNER_SEED = 20181127
@@ -34,10 +36,18 @@ class SplitRules:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.shares) != 3 or min(self.shares) <= 0:
-            raise InputError(f"shares are three numbers above 0 (training, tuning, validation); got {self.shares}")
-        if self.at_least < 1:
-            raise InputError(f"at least 1 positive of each label is needed; got {self.at_least}")
+        if len(self.shares) != 3 or not all(0 < share <= MOST for share in self.shares):
+            raise InputError(
+                f"shares are three numbers above 0, up to {MOST:,} (training, tuning, validation), for example "
+                f"60:20:20; got {':'.join(f'{share:g}' for share in self.shares)}"
+            )
+        if not 1 <= self.at_least <= MOST:
+            raise InputError(
+                f"at least 1 positive of each label is needed, and no more than {MOST:,} can be asked for; got "
+                f"{self.at_least}"
+            )
+        if self.seed < 0:
+            raise InputError(f"a seed is a whole number from 0; got {self.seed}")
 
 
 def read_exam_table(path: Path) -> pd.DataFrame:

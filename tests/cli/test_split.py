@@ -173,6 +173,12 @@ def test_series_without_a_place_to_put_them_and_shares_that_are_none_are_refused
     out = tmp_path / "splits.csv"
     assert "--into where to put them: give both" in split(capsys, table, "--out", out, "--series", series)[2]
     assert "give three numbers, for example 60:20:20" in split(capsys, table, "--out", out, "--shares", "60:20:x")[2]
+    assert (
+        "(training, tuning, validation), for example 60:20:20; got nan:20:20"
+        in split(capsys, table, "--out", out, "--at-least", 4, "--shares", "nan:20:20")[2]
+    )
+    assert "a seed is a whole number from 0; got -1" in split(capsys, table, "--out", out, "--seed", -1)[2]
+    assert not out.exists()
     empty = tmp_path / "empty"
     empty.mkdir()
     words = ("--at-least", 4, "--into", tmp_path / "data", "--series", empty)

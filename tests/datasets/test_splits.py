@@ -143,11 +143,28 @@ def test_an_exam_named_twice_is_refused():
         split_exams(table, SplitRules(at_least=5))
 
 
-def test_rules_out_of_range_are_refused():
-    with pytest.raises(InputError, match="three numbers above 0"):
-        SplitRules(shares=(1.0, 0.0, 0.0))
-    with pytest.raises(InputError, match="at least 1 positive"):
-        SplitRules(at_least=0)
+@pytest.mark.parametrize("share", [0.0, -1.0, float("nan"), float("inf"), 1e308])
+def test_shares_out_of_range_are_refused_wherever_they_stand(share):
+    for place in range(3):
+        shares = tuple(share if place == index else 0.5 for index in range(3))
+        with pytest.raises(
+            InputError, match=r"three numbers above 0, up to 1,000,000 \(training, .* for example 60:20"
+        ):
+            SplitRules(shares=shares)
+
+
+@pytest.mark.parametrize("shares", [(), (0.6, 0.4), (0.4, 0.2, 0.2, 0.2), (0.0, 0.0, 0.0)])
+def test_shares_that_are_not_three_or_all_zero_are_refused(shares):
+    with pytest.raises(InputError, match="shares are three numbers above 0"):
+        SplitRules(shares=shares)
+
+
+def test_positives_and_seeds_out_of_range_are_refused():
+    for number in (0, -3, 10**30):
+        with pytest.raises(InputError, match=f"at least 1 positive of each label is needed, .*; got {number}"):
+            SplitRules(at_least=number)
+    with pytest.raises(InputError, match="a seed is a whole number from 0; got -1"):
+        SplitRules(seed=-1)
 
 
 def read(tmp_path, text):
