@@ -16,7 +16,7 @@ import torch
 
 from mrnet_core.config import CONFIG, WEIGHT_FILES, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.domain import InputError, InstallationError, Split
+from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Split
 from mrnet_core.models import initialise
 from mrnet_core.preprocess import Landmarks, fit_landmarks
 from mrnet_core.store import CHECKPOINTS, MANIFEST, file_hash, write_whole
@@ -62,11 +62,13 @@ def prepare_run(
     known = _same_data(folder, run)
     if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
         config = replace(config, initialisation=Path(config.initialisation).name)
+    landmarks = _new_landmarks(folder, run)
     write_whole(run / CONFIG, config.to_json())
     write_whole(run / DATA_SEEN, json.dumps(known, indent=2) + "\n")
     if start is not None:
         write_whole(start_path(run, config), start.read_bytes())
-    _keep_landmarks(folder, run)
+    for path, text in landmarks.items():
+        write_whole(path, text)
     if not _complete(config, run):
         (run / MANIFEST).unlink(missing_ok=True)
     return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
@@ -200,19 +202,34 @@ def _complete(config: TrainConfig, run: Path) -> bool:
     )
 
 
-def _keep_landmarks(folder: MRNetFolder, run: Path) -> None:
-    """Landmarks that bring a new series to the scale of the training pictures: the cohort's own, or fitted on them."""
+def _new_landmarks(folder: MRNetFolder, run: Path) -> dict[Path, str]:
+    """Landmarks that RUN still lacks: they bring a new series to the scale of the training pictures.
+
+    The cohort's own, or fitted on its training series. Damaged ones are found out here, before anything is written.
+    """
+    found = {}
     for plane in folder.planes:
         target = run / "landmarks" / f"{plane}.json"
         if target.is_file():
             continue
         own = folder.root / "landmarks" / f"{plane}.json"
         if own.is_file():
-            text = Landmarks.from_json(own.read_text(encoding="utf-8")).to_json()
+            landmarks = _read_landmarks(own)
         else:
             exams = folder.exams[Split.TRAIN][:LANDMARK_EXAMS]
-            text = fit_landmarks(folder.series(Split.TRAIN, plane, exam) for exam in exams).to_json()
-        write_whole(target, text)
+            landmarks = fit_landmarks(folder.series(Split.TRAIN, plane, exam) for exam in exams)
+        found[target] = landmarks.to_json()
+    return found
+
+
+def _read_landmarks(path: Path) -> Landmarks:
+    try:
+        return Landmarks.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ArtifactError) as error:
+        raise DatasetError(
+            f"{path} cannot be read as landmarks ({error.__cause__ or error}): copy it from the cohort again, or "
+            "take it away, and landmarks are fitted on the training series"
+        ) from error
 
 
 def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str], None]) -> None:

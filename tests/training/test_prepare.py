@@ -98,6 +98,28 @@ def test_a_series_without_contrast_is_named_before_a_run_is_begun(data, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("content", [b'{"values": [1, 2', b"\xff\xfe", b'{"values": [5, 1], "stacks": 3}', b"[]"])
+def test_damaged_landmarks_of_the_data_are_named_before_a_run_is_begun_or_goes_on(data, tmp_path, content):
+    path = data / "landmarks" / "coronal.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    both = replace(QUICK, planes=(Plane.AXIAL, Plane.CORONAL))
+    words = (
+        r"landmarks/coronal\.json cannot be read as landmarks \(.*\): copy it from the cohort again, or take it away"
+    )
+    with pytest.raises(DatasetError, match=words):
+        prepare_run(data, tmp_path / "run", both, "cpu", resume=False)
+    assert not (tmp_path / "run").exists()
+    prepare_run(data, tmp_path / "run", QUICK, "cpu", resume=False)  # without that plane
+    before = (tmp_path / "run" / "config.json").read_text()
+    with pytest.raises(DatasetError, match=words):
+        prepare_run(data, tmp_path / "run", both, "cpu", resume=True)
+    assert (tmp_path / "run" / "config.json").read_text() == before
+    path.unlink()
+    prepare_run(data, tmp_path / "run", both, "cpu", resume=True)
+    assert {one.stem for one in (tmp_path / "run" / "landmarks").iterdir()} == {"axial", "coronal"}
+
+
 def test_a_series_that_two_splits_share_is_said_while_it_trains_and_beside_the_models_figures(data, tmp_path, capsys):
     shutil.copy(data / "train" / "axial" / "0002.npy", data / "valid" / "axial" / "0009.npy")
     run = run_of(data, tmp_path / "run")
