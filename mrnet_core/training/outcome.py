@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from mrnet_core import __version__
@@ -42,7 +43,7 @@ class Outcome:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """``(n,)``."""
-        return 1 / (1 + np.exp(-self.logits))
+        return expit(self.logits)
 
 
 def finished(run: Path, plane: Plane, task: Task, seed: int) -> bool:

@@ -59,6 +59,13 @@ def test_out_of_fold_predictions_of_noise_rank_nothing_where_the_networks_own_ra
     assert ((honest > 0) & (honest < 1)).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_logits_however_large_become_probabilities_without_a_warning():
+    logits = np.array([-1e4, -800.0, 0.0, np.log(3), 800.0])
+    outcome = Outcome(tuple("abcde"), np.zeros(5, np.int8), np.zeros((5, 256), np.float32), logits)
+    assert outcome.probabilities == pytest.approx([0, 0, 0.5, 0.75, 1])
+
+
 @pytest.mark.parametrize("positive", [0, 1, 59])
 def test_out_of_fold_predictions_of_a_single_exam_of_a_label_are_refused(positive):
     values, labels = features(n=60)[0], (np.arange(60) < positive).astype(np.int8)
