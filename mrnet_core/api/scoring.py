@@ -7,8 +7,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mrnet_core.api.exam_folders import NO_EXAM_FILES, NPY
 from mrnet_core.api.exams import by_plane, load_predictor, open_exam, predict_exam
-from mrnet_core.domain import InputError, MRNetError, Plane, Task
+from mrnet_core.datasets.npy_exam import plane_of_name
+from mrnet_core.dicom.archive import is_noise
+from mrnet_core.domain import InputError, MRNetError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor, fingerprint
 from mrnet_core.store import Run, resolve_run, write_whole
 
@@ -42,8 +45,10 @@ def score_exams(
     ------
     InputError
         ``out`` exists and ``resume`` is off, it is no table of this command or one of another model, or it cannot be
-        written.
+        written; or all that was found is a folder to train on.
     """
+    if exams and all(_training_folder(path) for path in exams.values()):
+        raise InputError(_what_it_is(_training_folder(next(iter(exams.values())))))
     if out.exists() and not resume:
         raise InputError(f"{out} exists: give --resume to go on with it, or another name")
     earlier = _read_rows(out) if out.exists() else []
@@ -70,7 +75,8 @@ def _score(name: str, path: Path, predictor: Predictor) -> dict[str, str]:
         exam = open_exam([path])
         prediction = predict_exam(exam, predictor)
     except MRNetError as error:
-        return row | {"error": str(error)}
+        to_train_on = _training_folder(path)
+        return row | {"error": _what_it_is(to_train_on) if to_train_on else str(error)}
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         return row | {"error": f"unexpected {type(error).__name__} while reading this exam"}
     row |= {task.value: repr(float(prediction.probabilities[task])) for task in Task}
@@ -80,6 +86,29 @@ def _score(name: str, path: Path, predictor: Predictor) -> dict[str, str]:
     series_warnings = [warning for series in exam.series.values() for warning in series.warnings]
     row["warnings"] = "; ".join([*exam.warnings, *series_warnings, *prediction.warnings])
     return row
+
+
+def _training_folder(path: Path) -> Path | None:
+    """The folder of series to train on in or below ``path``: ``<plane>/<exam>.npy``, and at most tables beside them."""
+    found = None
+    for file in path.rglob("*"):
+        if not file.is_file() or is_noise(file.name):
+            continue
+        kind = file.suffix.lower()
+        if kind == NPY and file.parent.name in tuple(Plane) and plane_of_name(file.name) is None:
+            found = found or file.parent.parent
+        elif kind not in NO_EXAM_FILES:
+            return None
+    return found.parent if found and found.name in [split.folder for split in Split] else found
+
+
+def _what_it_is(folder: Path) -> str:
+    divided = any((folder / split.folder).is_dir() for split in Split)
+    taken_by = "`train --data` and `reproduce --data` take" if divided else "`split --into DATA --series` takes"
+    return (
+        f"{folder} holds series to train on, as MRNet-v1.0 does (<plane>/<exam>.npy): {taken_by} it; `score` wants "
+        "each exam as a folder or zip of its own, of DICOM files or of one npy file named after each plane"
+    )
 
 
 def _keep_model(out: Path, run: Run, earlier: Sequence[Mapping[str, str]]) -> None:

@@ -5,13 +5,14 @@ import errno
 import json
 import os
 
+import numpy as np
 import pytest
 
 from mrnet_core.api import scoring
 from mrnet_core.api.exam_folders import find_exams
 from mrnet_core.api.scoring import COLUMNS, score_exams
 from mrnet_core.cli import main
-from mrnet_core.domain import InputError
+from mrnet_core.domain import InputError, Plane, Split
 from mrnet_core.store import Run, write_manifest
 from tests.dicom import builder
 
@@ -132,6 +133,58 @@ def test_a_table_of_errors_alone_goes_on_with_any_model(random_run, other_run, e
     score_exams({"c": exams["c"]}, out, model=str(random_run))
     assert score_exams(exams, out, model=str(other_run), resume=True) == (3, 1)
     assert json.loads((tmp_path / "scores.csv.model.json").read_text())["model"] == "another"
+
+
+@pytest.fixture
+def to_train_on(tmp_path):
+    """Two exams in each of two splits, as MRNet-v1.0 holds them."""
+    root = tmp_path / "data" / "MRNet-v1.0"
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 256, 256), np.uint8)
+    for split in (Split.TRAIN, Split.TUNING):
+        for plane in Plane:
+            folder = root / split.folder / plane
+            folder.mkdir(parents=True)
+            (folder / ".DS_Store").touch()
+            for exam in ("0001", "0002"):
+                np.save(folder / f"{exam}.npy", pixels)
+        (root / f"{split.folder}-acl.csv").write_text("0001,1\n0002,0\n")
+    return root
+
+
+@pytest.mark.parametrize("where", [".", "train", ".."])
+def test_a_folder_to_train_on_is_refused_by_its_name_with_the_commands_that_take_it(to_train_on, capsys, where):
+    out = to_train_on.parent / "scores.csv"
+    status = main(["score", str((to_train_on / where).resolve()), "--out", str(out)])
+    said = capsys.readouterr().err
+    assert status == 2
+    assert (
+        f"{to_train_on} holds series to train on, as MRNet-v1.0 does (<plane>/<exam>.npy): `train --data` and" in said
+    )
+    assert "`score` wants each exam as a folder or zip of its own, of DICOM files or of one npy file named" in said
+    assert not list(out.parent.glob("scores*"))
+
+
+def test_series_by_plane_that_are_not_divided_yet_are_refused_with_the_command_that_divides_them(to_train_on, tmp_path):
+    series = (to_train_on / "train").rename(tmp_path / "series")
+    with pytest.raises(InputError, match=r"series holds series to train on, .*: `split --into DATA --series` takes it"):
+        score_exams(find_exams(series), tmp_path / "scores.csv")
+
+
+def test_a_folder_to_train_on_among_exams_has_a_row_that_says_what_it_is(random_run, exams, to_train_on, tmp_path):
+    out = tmp_path / "scores.csv"
+    found = {"anna/a": exams["anna/a"], "MRNet-v1.0": to_train_on, "c": exams["c"]}
+    assert score_exams(found, out, model=str(random_run)) == (3, 2)
+    rows = rows_of(out)
+    assert rows["anna/a"]["acl"]
+    assert rows["MRNet-v1.0"]["error"].startswith(f"{to_train_on} holds series to train on, as MRNet-v1.0 does")
+    assert "no MR image was found" in rows["c"]["error"]
+
+
+def test_an_exam_with_an_npy_series_beside_its_images_is_scored(random_run, exams, tmp_path):
+    folder = exams["anna/a"] / "axial"
+    folder.mkdir()
+    np.save(folder / "mask.npy", np.zeros((5, 256, 256), np.uint8))
+    assert score_exams({"a": exams["anna/a"]}, tmp_path / "scores.csv", model=str(random_run)) == (1, 0)
 
 
 @pytest.mark.parametrize("content", [b"exam,acl\n", b"\xff\xfe", b"", None])
