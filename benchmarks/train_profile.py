@@ -3,7 +3,7 @@
     python -m benchmarks.train_profile [--device cuda] [--epochs 10] [--exams 1130] [--planes 3] [--plain]
 
 Pictures are random, of the paper's sizes (17 to 61 slices, mean 31); they cost what real ones cost. A plane's three
-networks run side by side on the same pictures and the planes in threads, as ``train`` runs them on a GPU with the memory for it.
+networks run side by side on the same pictures and the planes in threads, as ``train`` runs them on a large GPU.
 ``--plain`` launches every kernel by itself instead of replaying recorded steps. On a CPU: ``--exams 4 --epochs 1``.
 """
 
