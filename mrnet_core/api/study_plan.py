@@ -36,7 +36,7 @@ GRADED_STEPS, GRADED_SECONDS = 6.0, 0.4
 LONG = 3 * 3600.0
 """Seconds from which a time is said in hours, with the way to a shorter study."""
 DEMO_TRUNK = DEMO_RUN / "weights" / "sagittal_meniscus.safetensors"
-"""Where networks start when ImageNet's weights cannot be had: of the demo's networks the least fine-tuned (6 epochs)."""
+"""Where networks start when ImageNet's weights cannot be had: the demo's least fine-tuned network (6 epochs)."""
 
 
 @dataclass(frozen=True)
