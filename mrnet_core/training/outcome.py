@@ -9,6 +9,7 @@ import hashlib
 import io
 import platform
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,8 +48,12 @@ class Outcome:
 
 
 def finished(run: Path, plane: Plane, task: Task, seed: int) -> bool:
-    """True when the network's outcome is written: nothing is left to do for it."""
-    return outcome_path(run, network_name(plane, task, seed)).is_file()
+    """True when the network's outcome is written and whole: nothing is left to do for it."""
+    try:
+        with zipfile.ZipFile(outcome_path(run, network_name(plane, task, seed))) as file:
+            return file.testzip() is None
+    except (OSError, EOFError, zipfile.BadZipFile):
+        return False
 
 
 def outcome_path(run: Path, name: str) -> Path:
@@ -138,9 +143,9 @@ def read_outcome(run: Path, name: str) -> dict[Split, Outcome]:
                 for split in Split
                 if f"{split}_exams" in file
             }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(
-            f"{path} is missing or damaged ({error}): `train --resume` finishes the networks that lack it"
+            f"{path} is missing or damaged ({error}): go on with `train --resume`, which writes it anew"
         ) from error
 
 

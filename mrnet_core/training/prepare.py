@@ -42,8 +42,8 @@ def prepare_run(
     Raises
     ------
     InputError
-        The data folder breaks its format, RUN holds another run or one of other data, or RUN exists and ``resume`` is
-        off; or the file of initial weights is missing or holds no AlexNet.
+        The data folder breaks its format; RUN holds another run, one of other data or a model without its checkpoints,
+        or it exists and ``resume`` is off; or the file of initial weights is missing or holds no AlexNet.
     InstallationError
         ImageNet's weights cannot be fetched.
     """
@@ -54,6 +54,7 @@ def prepare_run(
     if begun and not resume:
         raise InputError(f"{run} holds a run already: give --resume to go on with it, or another --out")
     if begun:
+        _refuse_bare_model(run)
         config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
     elif run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
@@ -131,6 +132,15 @@ def _fetch_imagenet(folder: MRNetFolder) -> None:
         if not (folder.root / "cells").is_dir():
             raise
         raise InstallationError(f"{error}, or with a trunk on this cohort's dense labels: --trunk cells") from error
+
+
+def _refuse_bare_model(run: Path) -> None:
+    """Refuse to go on with a model whose checkpoints are gone: its networks would be trained anew, on any data."""
+    if not (run / DATA_SEEN).is_file() and ((run / MANIFEST).is_file() or (run / "weights").is_dir()):
+        raise InputError(
+            f"{run} holds networks whose checkpoints were removed, so nothing is left to go on from and they would be "
+            "trained anew: name another --out"
+        )
 
 
 def _same_run(kept: TrainConfig, asked: TrainConfig, run: Path) -> TrainConfig:

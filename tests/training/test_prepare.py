@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.datasets.patients import NO_PATIENTS, UNCHECKED
-from mrnet_core.domain import DatasetError, InputError, InstallationError, Plane, Split, Task
+from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.store import DEMO_RUN
 from mrnet_core.training import loop
 from mrnet_core.training.data import training_sets
@@ -77,6 +78,20 @@ def change_a_pixel(folder):
 def change_a_label(folder):
     path = folder / "train-acl.csv"
     path.write_text(path.read_text().replace("0003,0", "0003,1"))
+
+
+def test_a_model_without_its_checkpoints_is_not_trained_anew_and_nothing_of_it_changes(few_exams, tmp_path):
+    finished, bare = run_of(few_exams, tmp_path / "finished"), tmp_path / "bare"
+    ensemble(finished, drop_checkpoints=True)
+    shutil.copytree(DEMO_RUN, bare)
+    for run, config in ((finished, QUICK), (bare, TrainConfig.from_json((bare / "config.json").read_text()))):
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        with pytest.raises(InputError, match=f"{run} holds networks whose checkpoints were removed.* another --out"):
+            run_of(few_exams, run, config, resume=True)
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    (finished / "manifest.json").unlink()
+    with pytest.raises(InputError, match="checkpoints were removed"):
+        run_of(few_exams, finished, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +248,31 @@ def test_an_inner_part_of_the_training_exams_chooses_the_epoch_and_is_not_counte
     assert len(outcome["tuning_exams"]) == 8
     history = [json.loads(line) for line in (run / "history" / "axial_acl_seed1.jsonl").read_text().splitlines()]
     assert card["metrics"]["tuning_auc"] == history[0]["tuning_auc"]
+
+
+def cut_in_half(whole: bytes) -> bytes:
+    return whole[: len(whole) // 2]
+
+
+def flip_a_bit(whole: bytes) -> bytes:
+    at = len(whole) // 2
+    return whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, flip_a_bit, lambda whole: b"", lambda whole: b"no archive"])
+def test_a_damaged_outcome_is_named_and_resuming_writes_it_anew(few_exams, tmp_path, damage):
+    run = run_of(few_exams, tmp_path / "run", replace(QUICK, epochs=0, head_first=True))
+    path = run / "checkpoints" / "axial_acl_seed1.npz"
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    with pytest.raises(
+        ArtifactError, match=r"axial_acl_seed1.npz is missing or damaged .* go on with `train --resume`"
+    ):
+        ensemble(run)
+    run_of(few_exams, run, replace(QUICK, epochs=0, head_first=True), resume=True)
+    kept, again = np.load(BytesIO(whole)), np.load(path)
+    assert all(np.array_equal(kept[name], again[name]) for name in kept)
+    ensemble(run)
 
 
 def test_one_training_at_a_time_holds_a_run(few_exams, tmp_path):
