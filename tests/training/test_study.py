@@ -150,6 +150,21 @@ def test_a_network_is_the_same_whichever_others_run_beside_it(undisturbed, few_e
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+def test_last_layers_on_random_convolutions_are_those_of_each_network_alone_and_rank_as_the_card_says(
+    few_exams, tmp_path
+):
+    both = TrainConfig(**{**vars(ONE), "epochs": 0, "head_first": True})
+    train(few_exams, tmp_path / "both", both, device="cpu", engine=LOCAL)
+    for task in both.tasks:
+        alone, name = tmp_path / task, f"sagittal_{task}_seed1"
+        train(few_exams, alone, TrainConfig(**{**vars(both), "tasks": (task,)}), device="cpu", engine=LOCAL)
+        one, other = (weights_of(run, name) for run in (tmp_path / "both", alone))
+        assert all(torch.equal(value, other[key]) for key, value in one.items()), task
+        said = load_network(tmp_path / "both" / "weights" / f"sagittal_{task}.safetensors")[1].metrics["tuning_auc"]
+        tuning = read_outcome(tmp_path / "both", name)[Split.TUNING]
+        assert said == pytest.approx(roc_auc_score(tuning.labels, tuning.logits), abs=0.02), task
+
+
 def test_a_run_killed_in_its_second_epoch_and_resumed_ends_with_the_weights_of_an_undisturbed_one(
     undisturbed, few_exams, tmp_path
 ):
