@@ -185,6 +185,11 @@ class TrainConfig:
             words.append(
                 f"The epoch was chosen on {self.inner_share:.0%} of the training exams (paper: on the tuning set)."
             )
+        if self.tuning == "inner" and self.initialisation == "cells":
+            words.append(
+                "The trunk was trained on every training exam with its masks, also on those that then chose "
+                f"{chosen(self)}: the convolutions have seen them."
+            )
         words.append(
             f"Not given by the paper: Adam, learning rate {self.learning_rate:g}, {self.schedule} after {self.warm_up} "
             f"steps of warm-up, weight decay {self.weight_decay:g}, {self._clipping()}, the same "
@@ -232,12 +237,16 @@ def tuning_words(config: TrainConfig | None) -> str:
     who = "The tuning exams (the data's valid split, the paper's tuning set)"
     if config is None:
         return f"{who} choose the epochs unless a run says otherwise: their figures may be too good."
+    if config.tuning == "inner":
+        return f"{who} chose nothing: {config.inner_share:.0%} of the training exams chose {chosen(config)}."
+    return f"{who} chose {chosen(config)}: their figures are too good."
+
+
+def chosen(config: TrainConfig) -> str:
+    """What the tuning exams, or the inner part of the training exams, choose in a run."""
     things = ["the epochs"] * (config.epochs > 0) + ["the last layers' penalty"] * config.head_first
     things += ["the seeds"] * (len(config.seeds) > 1)
-    what = " and ".join((*([", ".join(things[:-1])] if things[1:] else []), things[-1]))
-    if config.tuning == "inner":
-        return f"{who} chose nothing: {config.inner_share:.0%} of the training exams chose {what}."
-    return f"{who} chose {what}: their figures are too good."
+    return " and ".join((*([", ".join(things[:-1])] if things[1:] else []), things[-1]))
 
 
 def _known(cls: type, values: dict) -> None:

@@ -14,6 +14,7 @@ from mrnet_core import paper
 from mrnet_core.api import evidence
 from mrnet_core.api.cohorts import make_cohort
 from mrnet_core.api.localisation import GRADES, grade_run
+from mrnet_core.api.run_view import commit_words
 from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, read_config, train
 from mrnet_core.api.study_plan import LONG, Changes, StudyPlan, cohort_order, estimate, fit_size, plan_study
 from mrnet_core.config import CONFIG, TrainConfig, tuning_words
@@ -167,7 +168,7 @@ def _about(manifest: dict) -> Section:
     words = [
         f"Trained on {manifest['trained_on']}. Device: {manifest['device']}. Training: "
         f"{manifest['seconds'] / 60:.0f} minutes. Version {manifest['version']}, commit "
-        f"{manifest['commit'] or 'unknown'}.",
+        f"{commit_words(manifest, digits=40) or 'unknown'}.",
         f"The paper: {paper.CITATION}.",
     ]
     tables = [("Departures", pd.DataFrame({"departure from the paper": manifest["departures"]}))]

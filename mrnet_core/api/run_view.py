@@ -25,11 +25,14 @@ from mrnet_core.report.figures_training import CURVES, curve_figure, regression_
 from mrnet_core.report.tables_training import (
     coefficients_frame,
     coefficients_text,
+    commit_words,
     constant_words,
+    duration,
     grades_frame,
     network_summary,
     networks_auc_text,
     networks_frame,
+    run_card,
     trunk_frame,
     validation_auc_text,
 )
@@ -118,6 +121,11 @@ class RunView:
         return 0 if config is None else len(config.planes) * len(config.tasks) * len(config.seeds)
 
     @property
+    def one_plane(self) -> bool:
+        """True where a single plane was trained, which has no regression."""
+        return self.config is not None and len(self.config.planes) == 1
+
+    @property
     def progress(self) -> float:
         """Share of the planned epochs of every network that are done, 0 to 1 (fitting the last layer alone is one)."""
         if not self.planned:
@@ -182,7 +190,7 @@ def _finished(run: Run) -> RunView:
             trained_on=manifest["trained_on"],
             synthetic=synthetic,
             finished=True,
-            card=_card(manifest, config),
+            card=run_card(manifest, config),
             source=today(f"{kind} of {manifest['name']}", f"{manifest['name']}, {manifest['trained_on']}", ""),
             config=config,
             epochs=epochs,
@@ -218,7 +226,7 @@ def _training(folder: Path) -> RunView:
         trained_on=fields["trained_on"] or ("synthetic knees" if synthetic else "not stated yet"),
         synthetic=synthetic,
         finished=False,
-        card=_card(fields | {"name": folder.name}, config),
+        card=run_card(fields | {"name": folder.name}, config),
         source=today(f"tuning {kind} of {folder.name}", f"{folder.name}, still training", ""),
         config=config,
         epochs=epochs,
@@ -266,42 +274,6 @@ def _synthetic_data(folder: Path) -> bool | None:
     except OSError:
         return None
     return is_synthetic_folder(data) if data.is_dir() else None
-
-
-def _card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, str]:
-    """What to say of a run, by label; what is not known is left out."""
-    card = {"Model": str(fields["name"]), "Trained on": str(fields.get("trained_on", ""))}
-    if config is not None:
-        seeds = len(config.seeds)
-        card["Networks"] = (
-            f"{len(config.planes) * len(config.tasks)}, {seeds} seed{'s' * (seeds > 1)} each; "
-            f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
-        )
-        card["Start"] = {
-            "imagenet": "ImageNet's weights",
-            "random": "random weights",
-            "cells": "a trunk trained on dense labels of synthetic knees",
-        }.get(config.initialisation, f"the weights of {Path(config.initialisation).name}")
-        if config.head_first:
-            card["Start"] += "; epoch 0 fits the last layer alone"
-    seconds = fields.get("seconds")
-    card["Device"] = str(fields.get("device", ""))
-    card["Training time"] = "" if seconds is None else duration(float(seconds))
-    card["Regressions fitted on"] = {
-        "training": "training-set predictions, as in the paper",
-        "out-of-fold": "out-of-fold predictions",
-    }.get(fields.get("stacking", ""), "")
-    card["Made"] = str(fields.get("created", ""))
-    card["Commit"] = _short(str(fields.get("commit", "")))
-    card["Version"] = " · ".join(filter(None, (str(fields.get("version", "")), str(fields.get("engine", "")))))
-    return {label: words for label, words in card.items() if words}
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit a person would use."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _checked(record: dict) -> dict:
@@ -374,6 +346,7 @@ __all__ = [
     "coefficients_frame",
     "coefficients_text",
     "coefficients_words",
+    "commit_words",
     "constant_words",
     "curve_figures",
     "duration",
@@ -389,8 +362,3 @@ __all__ = [
     "validation_auc_text",
     "view_state",
 ]
-
-
-def _short(commit: str) -> str:
-    """Twelve digits of a commit, and what stands behind its forty (``+changes``)."""
-    return commit[:12] + commit[40:]

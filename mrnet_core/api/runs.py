@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,13 @@ from mrnet_core import __version__
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
-from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Ensemble, constant_networks, fit_ensemble
+from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.loop import trunk_path
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import Outcome, commit, read_outcome
+from mrnet_core.training.outcome import Outcome, commit, departures, read_outcome
 from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
@@ -135,19 +135,20 @@ def ensemble(
         synthetic=first.synthetic,
         engine=f"PyTorch {torch.__version__.split('+')[0]}",
         version=__version__,
-        commit=commit(),
+        commit=_every(", ", (card.commit for card in cards.values())),
+        ensemble_commit=commit(),
         departures=[
-            *config.departures(),
+            *departures(config, run),
             *(words for words in first.departures if UNCHECKED in words),
             *_kept_words(cards, config),
-            *_stacking_words(stacking),
+            *_stacking_words(stacking, config),
         ],
-        device=first.device,
+        device=_every(" and ", (card.device for card in cards.values())),
         machine=platform.machine(),
         seconds=round(sum(card.seconds for card in cards.values()) + trunk.get("seconds", 0.0), 1),
         trunk=trunk,
         seeds={f"{plane}_{task}": card.seed for (plane, task), card in cards.items()},
-        stacking=stacking,
+        stacking=stacking if fitted else "",
         coefficients=list(coefficients),
         auc=list(aucs),
         warnings=list(warnings),
@@ -155,6 +156,11 @@ def ensemble(
     if drop_checkpoints:
         clear_checkpoints(run)
     return EnsembleSummary(run, coefficients, aucs, warnings)
+
+
+def _every(between: str, words: Iterable[str]) -> str:
+    """Words that differ, each once, in their order."""
+    return between.join(dict.fromkeys(filter(None, words)))
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -306,10 +312,18 @@ def _kept_words(cards: Mapping[tuple[Plane, Task], NetworkCard], config: TrainCo
     )
 
 
-def _stacking_words(stacking: str) -> list[str]:
-    if stacking == "training":
+def _stacking_words(stacking: str, config: TrainConfig) -> list[str]:
+    """How the regressions depart from the paper, and what it leaves open; a single plane has none."""
+    if len(config.planes) == 1:
         return []
-    return ["The regressions were fitted on out-of-fold predictions (paper: on the training set's own predictions)."]
+    penalty = f"Not given by the paper: the regressions' penalty, L2 with C = {PENALTY_C:g} (scikit-learn's default)."
+    if stacking == "training":
+        return [penalty]
+    return [
+        "The regressions were fitted on out-of-fold predictions (paper: on the training set's own predictions). Only "
+        "the last layers were refitted without each fold: the convolutions were trained on all training exams.",
+        penalty,
+    ]
 
 
 def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config: TrainConfig) -> None:

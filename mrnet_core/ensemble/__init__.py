@@ -3,6 +3,7 @@
 from mrnet_core.ensemble.constant import constant_networks
 from mrnet_core.ensemble.logistic import (
     OUT_OF_FOLD_SOURCE,
+    PENALTY_C,
     TRAINING_SOURCE,
     Ensemble,
     Regression,
@@ -13,6 +14,7 @@ from mrnet_core.ensemble.predictor import Predictor, fingerprint, run_series
 
 __all__ = [
     "OUT_OF_FOLD_SOURCE",
+    "PENALTY_C",
     "TRAINING_SOURCE",
     "Ensemble",
     "Predictor",

@@ -21,7 +21,10 @@ from mrnet_core.domain import COLLAPSED_LOGIT_SD, ArtifactError, InputError, Pla
 PENALTY_C = 1.0
 """Inverse strength of the L2 penalty: scikit-learn's default."""
 TRAINING_SOURCE = "the networks' predictions on their training set (as in the paper)"
-OUT_OF_FOLD_SOURCE = "out-of-fold predictions on the training set"
+OUT_OF_FOLD_SOURCE = (
+    "out-of-fold predictions on the training set, of last layers refitted without each fold on convolutions that saw "
+    "every training exam"
+)
 _FORMAT = 1
 
 

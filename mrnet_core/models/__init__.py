@@ -2,7 +2,7 @@
 
 from mrnet_core.models.cam import CELL_CENTRES, scale_cams, upsample_cam
 from mrnet_core.models.checkpoint import NetworkCard, card_path, load_network, save_network
-from mrnet_core.models.initialise import initialise
+from mrnet_core.models.initialise import initialise, trained_on
 from mrnet_core.models.mrnet import (
     CHANNELS,
     FEATURES,
@@ -26,5 +26,6 @@ __all__ = [
     "load_network",
     "save_network",
     "scale_cams",
+    "trained_on",
     "upsample_cam",
 ]

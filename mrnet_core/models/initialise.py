@@ -9,7 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from mrnet_core.domain import InputError, InstallationError
+from mrnet_core.domain import ArtifactError, InputError, InstallationError
+from mrnet_core.models.checkpoint import load_network
 from mrnet_core.models.mrnet import CHANNELS, MRNet
 from mrnet_core.store import file_hash
 
@@ -68,6 +69,22 @@ def initialise(source: str | Path, seed: int) -> tuple[MRNet, str]:
     return model, words
 
 
+def trained_on(source: Path) -> str:
+    """What a file of this project was itself trained on, as its card or its kind says; "" where nothing tells.
+
+    Raises
+    ------
+    InputError
+        The file is missing or unreadable.
+    """
+    if source.suffix == ".safetensors":
+        try:
+            return load_network(source)[1].trained_on
+        except ArtifactError:  # weights from elsewhere, or a card that is not theirs
+            return ""
+    return "dense labels of synthetic knees; says nothing about a real knee" if _is_trunk(_load(source)) else ""
+
+
 def _imagenet() -> tuple[dict[str, Tensor], str]:
     # on demand: torchvision takes two seconds to import, and only this source needs it
     from torchvision.models import AlexNet_Weights
@@ -84,7 +101,7 @@ def _imagenet() -> tuple[dict[str, Tensor], str]:
     return state, f"torchvision {weights}"
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _load(path: Path) -> dict:
     if not path.is_file():
         raise InputError(
             f"initial weights {path}: no such file; give 'imagenet', 'random' or a file of AlexNet weights"
@@ -100,9 +117,18 @@ def _read(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(state, dict):
         raise InputError(f"initial weights {path}: a file of weights by name is needed; got {type(state).__name__}")
-    trunk = state.get("parts")
-    if isinstance(trunk, dict) and isinstance(trunk.get("features"), dict):
-        return {f"features.{name}": value for name, value in trunk["features"].items()}
+    return state
+
+
+def _is_trunk(state: dict) -> bool:
+    parts = state.get("parts")
+    return isinstance(parts, dict) and isinstance(parts.get("features"), dict)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    state = _load(path)
+    if _is_trunk(state):
+        return {f"features.{name}": value for name, value in state["parts"]["features"].items()}
     return state
 
 

@@ -1,14 +1,64 @@
 """Tables of a training run for people, and the exact frames that are handed out as CSV."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from mrnet_core.config import TrainConfig
 from mrnet_core.domain import COLLAPSED_LOGIT_SD, Plane, Task
 from mrnet_core.evaluation.validation import Validation
 from mrnet_core.report.tables import interval, level_name, number, task_name
 
 KEY = ["plane", "task", "seed"]
+
+
+def run_card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str, str]:
+    """What to say of a run, by label; what is not known is left out."""
+    card = {"Model": str(fields["name"]), "Trained on": str(fields.get("trained_on", ""))}
+    if config is not None:
+        seeds = len(config.seeds)
+        card["Networks"] = (
+            f"{len(config.planes) * len(config.tasks)}, {seeds} seed{'s' * (seeds > 1)} each; "
+            f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
+        )
+        card["Start"] = {
+            "imagenet": "ImageNet's weights",
+            "random": "random weights",
+            "cells": "a trunk trained on dense labels of synthetic knees",
+        }.get(config.initialisation, f"the weights of {Path(config.initialisation).name}")
+        if config.head_first:
+            card["Start"] += "; epoch 0 fits the last layer alone"
+    seconds = fields.get("seconds")
+    card["Device"] = str(fields.get("device", ""))
+    card["Training time"] = "" if seconds is None else duration(float(seconds))
+    card["Regressions fitted on"] = {
+        "training": "training-set predictions, as in the paper",
+        "out-of-fold": "out-of-fold predictions of refitted last layers",
+    }.get(fields.get("stacking", ""), "")
+    if "stacking" in fields and config is not None and len(config.planes) == 1:
+        card["Regressions fitted on"] = "nothing: one plane has no regression"
+    card["Made"] = str(fields.get("created", ""))
+    card["Commit"] = commit_words(fields)
+    card["Version"] = " · ".join(filter(None, (str(fields.get("version", "")), str(fields.get("engine", "")))))
+    return {label: words for label, words in card.items() if words}
+
+
+def commit_words(fields: Mapping[str, Any], digits: int = 12) -> str:
+    """Commits of the networks, and of joining them where it differs: so many digits, and ``+changes`` behind them."""
+    trained, joined = (
+        ", ".join(one[:digits] + one[40:] for one in str(fields.get(key, "")).split(", "))
+        for key in ("commit", "ensemble_commit")
+    )
+    return "; ".join(filter(None, (trained, f"joined at {joined}" if joined not in ("", trained) else "")))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def network_summary(epochs: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,7 @@ from mrnet_core.training.network import (
     pooled,
     step,
 )
-from mrnet_core.training.outcome import FeatureCache, finished, write_outcome
+from mrnet_core.training.outcome import FeatureCache, finished, start_path, write_outcome
 from mrnet_core.training.state import Writer, load_state, save_state
 
 REPORT_SECONDS = 2.0
@@ -349,11 +349,6 @@ def identity(config: TrainConfig, training: PlaneSet, task: Task) -> str:
 def checkpoint(run: Path, name: str) -> Path:
     """Where a network's state is kept."""
     return run / "checkpoints" / f"{name}.pt"
-
-
-def start_path(run: Path, config: TrainConfig) -> Path:
-    """Where a run keeps its copy of the file of initial weights that it starts from."""
-    return run / "checkpoints" / "start" / Path(config.initialisation).name
 
 
 def trunk_path(run: Path) -> Path:

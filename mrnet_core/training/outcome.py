@@ -21,11 +21,11 @@ from scipy.special import expit
 from torch import Tensor
 
 from mrnet_core import __version__
-from mrnet_core.config import TrainConfig, with_values
+from mrnet_core.config import WEIGHT_FILES, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.datasets.patients import patient_words
 from mrnet_core.domain import COLLAPSED_LOGIT_SD, ArtifactError, Plane, Split, Task
-from mrnet_core.models import MRNet, NetworkCard, load_network, save_network
+from mrnet_core.models import MRNet, NetworkCard, load_network, save_network, trained_on
 from mrnet_core.store import ROOT, write_whole
 from mrnet_core.training.arithmetic import describe
 from mrnet_core.training.data import PlaneSet
@@ -66,6 +66,11 @@ def weights_path(run: Path, name: str) -> Path:
     return run / "checkpoints" / f"{name}.safetensors"
 
 
+def start_path(run: Path, config: TrainConfig) -> Path:
+    """Where a run keeps its copy of the file of initial weights that it starts from."""
+    return run / "checkpoints" / "start" / Path(config.initialisation).name
+
+
 class FeatureCache:
     """Pooled features of networks that share their convolutions: those whose chosen epoch is 0 share the trunk's.
 
@@ -102,7 +107,7 @@ def write_outcome(
     """
     device = next(iter(sets.values())).pictures.device
     network.model.load_state_dict(network.best_state)
-    path, said = weights_path(run, network.name), card(network, folder, config, training, device)
+    path, said = weights_path(run, network.name), card(network, folder, config, training, device, run)
     save_network(path, network.model, said)
     model, _ = load_network(path)
     model = model.to(device, memory_format=torch.channels_last)
@@ -150,18 +155,21 @@ def read_outcome(run: Path, name: str) -> dict[Split, Outcome]:
 
 
 def card(
-    network: Network, folder: MRNetFolder, config: TrainConfig, training: PlaneSet, device: torch.device
+    network: Network,
+    folder: MRNetFolder,
+    config: TrainConfig,
+    training: PlaneSet,
+    device: torch.device,
+    run: Path,
 ) -> NetworkCard:
     """The card of a network's chosen epoch."""
     chosen = next(one for one in network.history if one["epoch"] == network.best_epoch)
-    departures = list(config.departures())
-    departures += filter(None, [patient_words(folder.exams, folder.patients)])
+    words = departures(config, run)
+    words += filter(None, [patient_words(folder.exams, folder.patients)])
     if network.best_epoch == 0 and config.epochs:
-        departures.append("Epoch 0, the fitted last layer, was kept: no epoch of fine-tuning had a lower tuning loss.")
+        words.append("Epoch 0, the fitted last layer, was kept: no epoch of fine-tuning had a lower tuning loss.")
     if (chosen["logit_sd"] or 0) < COLLAPSED_LOGIT_SD:
-        departures.append(
-            f"This network is constant: its logit varies by {chosen['logit_sd']:.3f} over the tuning exams."
-        )
+        words.append(f"This network is constant: its logit varies by {chosen['logit_sd']:.3f} over the tuning exams.")
     return NetworkCard(
         plane=network.plane,
         task=network.task,
@@ -176,12 +184,20 @@ def card(
         metrics={key: chosen[key] for key in ("train_loss", "tuning_loss", "tuning_auc", "logit_sd")},
         mean=float(network.model.mean),
         sd=float(network.model.sd),
-        departures=tuple(departures),
+        departures=tuple(words),
         commit=commit(),
         device=f"{describe(device)}, {platform.machine()}, {config.precision}",
         seconds=round(sum(one["seconds"] for one in network.history), 1),
         version=__version__,
     )
+
+
+def departures(config: TrainConfig, run: Path) -> list[str]:
+    """Those of the configuration, and what a file that the networks started from was itself trained on."""
+    words = list(config.departures())
+    start = start_path(run, config)
+    known = trained_on(start) if config.initialisation.endswith(WEIGHT_FILES) and start.is_file() else ""
+    return [*words, f"The weights of {start.name} were themselves trained on {known}."] if known else words
 
 
 def commit() -> str:

@@ -17,13 +17,13 @@ import torch
 from mrnet_core.config import CONFIG, WEIGHT_FILES, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Split
-from mrnet_core.models import initialise
+from mrnet_core.models import card_path, initialise, trained_on
 from mrnet_core.preprocess import Landmarks, fit_landmarks
 from mrnet_core.store import CHECKPOINTS, MANIFEST, file_hash, write_whole
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
 from mrnet_core.training.cells import load_cells
-from mrnet_core.training.loop import Setting, start_path, trunk_path
-from mrnet_core.training.outcome import finished
+from mrnet_core.training.loop import Setting, trunk_path
+from mrnet_core.training.outcome import finished, start_path
 from mrnet_core.training.state import load_state
 from mrnet_core.training.trunk import train_trunk
 
@@ -67,7 +67,7 @@ def prepare_run(
     write_whole(run / CONFIG, config.to_json())
     write_whole(run / DATA_SEEN, json.dumps(known, indent=2) + "\n")
     if start is not None:
-        write_whole(start_path(run, config), start.read_bytes())
+        _keep_start(start, start_path(run, config))
     for path, text in landmarks.items():
         write_whole(path, text)
     if not _complete(config, run):
@@ -123,6 +123,13 @@ def _new_start(config: TrainConfig, run: Path, folder: MRNetFolder, begun: bool)
     if given.is_file() and file_hash(kept) != file_hash(given):
         raise InputError(f"{run} was begun from another {given.name}: give that file, or another --out")
     return None
+
+
+def _keep_start(start: Path, kept: Path) -> None:
+    """Copy the file of initial weights, and its card where it is a network of this project."""
+    write_whole(kept, start.read_bytes())
+    if start.suffix == ".safetensors" and trained_on(start):
+        write_whole(card_path(kept), card_path(start).read_bytes())
 
 
 def _fetch_imagenet(folder: MRNetFolder) -> None:

@@ -148,7 +148,8 @@ def show_scores(view: RunView) -> None:
     st.subheader("Scores", anchor=False)
     validation = load_validation("model") if view.has_scores else None
     if validation is not None:
-        words = "The ensemble on the validation exams, which chose nothing; 95% DeLong intervals."
+        who = "network of each task" if view.one_plane else "ensemble"
+        words = f"The {who} on the validation exams, which chose nothing; 95% DeLong intervals."
         if validation.shortcut:
             words += " Shortcut: a regression on effusion and contusion alone, which a network must beat."
         st.caption(words)
@@ -158,7 +159,7 @@ def show_scores(view: RunView) -> None:
     elif not view.has_scores:
         st.info("This model brings no scores of validation exams.")
     if len(view.aucs):
-        with st.expander("AUC of every network and of both ensembles"):
+        with st.expander("AUC of every network" + " and of both ensembles" * (not view.one_plane)):
             st.caption(tuning_words(view.config))
             show_table(run_view.networks_auc_text(view.aucs), "network-aucs", csv=view.aucs, alt="AUC by network")
 

@@ -54,6 +54,13 @@ def test_arguments_change_what_they_name_and_every_change_is_a_departure():
         assert part in words
 
 
+def test_a_trunk_that_saw_the_inner_set_is_a_departure_where_there_is_one():
+    sees = "with its masks, also on those that then chose the epochs and the last layers' penalty"
+    for tuning, trunk in (("inner", "cells"), ("inner", "random"), ("valid", "cells")):
+        words = " ".join(asked("--tuning", tuning, "--trunk", trunk, "--head-first").departures())
+        assert (sees in words) == (tuning == "inner" and trunk == "cells")
+
+
 def test_a_file_of_weights_is_a_way_to_start_and_is_listed_among_the_departures(tmp_path):
     path = tmp_path / "alexnet.safetensors"
     config = asked("--trunk", str(path))

@@ -75,6 +75,15 @@ def test_a_finished_run_shows_its_card_curves_scores_regressions_and_grades(open
     assert "It does not tell that the answer is right" in words
 
 
+def test_a_model_of_one_plane_shows_scores_of_its_networks_and_no_ensemble(open_page, tmp_path):
+    run = begin_run(tmp_path / "run", planes=(Plane.SAGITTAL,))
+    (run / "config.json").write_text(TrainConfig(planes=(Plane.SAGITTAL,)).to_json())
+    page = open_page(finish_run(run))
+    assert "The network of each task on the validation exams, which chose nothing" in texts(page)
+    assert "nothing: one plane has no regression" in html(page)
+    assert "The ensemble on the validation exams" in texts(open_page(finish_run(begin_run(tmp_path / "whole"))))
+
+
 def test_every_chart_has_an_alternative_text_and_a_provenance_that_says_synthetic(open_page, tmp_path):
     page = open_page(finish_run(begin_run(tmp_path / "run")))
     alts = [chart.alt for chart in charts(page)]

@@ -1,15 +1,70 @@
-"""A run of fewer than nine networks: no model, told as the person's own choice, and made whole by the command named."""
+"""A run of fewer than nine networks: no model, told as the person's own choice, and made whole by the command named.
+
+And what the manifest says of the networks that were joined.
+"""
+
+import json
 
 import pytest
 
+from mrnet_core.api import runs
 from mrnet_core.api.localisation import grade_run
+from mrnet_core.api.run_view import commit_words, read_run
 from mrnet_core.api.runs import Engine, ensemble, train
 from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import InputError, Plane, Split, Task
-from mrnet_core.ensemble import Predictor
+from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Predictor
 
 QUICK = {"epochs": 0, "head_first": True, "initialisation": "random", "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def pair(few_exams, tmp_path_factory):
+    """Two networks of one plane."""
+    run = tmp_path_factory.mktemp("pair") / "run"
+    config = TrainConfig(planes=(Plane.SAGITTAL,), tasks=(Task.ACL, Task.MENISCUS), **QUICK)
+    train(few_exams, run, config, device="cpu", engine=Engine())
+    return run
+
+
+def manifest_of(run):
+    return json.loads((run / "manifest.json").read_text())
+
+
+def test_the_manifest_names_every_commit_and_device_of_the_networks_and_the_commit_of_joining(pair, monkeypatch):
+    monkeypatch.setattr(runs, "commit", lambda: "c" * 40)
+    for task, commit in ((Task.ACL, "a" * 40), (Task.MENISCUS, "b" * 40 + "+changes")):
+        path = pair / "weights" / f"sagittal_{task}.json"
+        card = json.loads(path.read_text()) | {"commit": commit, "device": f"CPU of {task}, 2 threads"}
+        path.write_text(json.dumps(card))
+    ensemble(pair)
+    found = manifest_of(pair)
+    assert found["commit"] == f"{'a' * 40}, {'b' * 40}+changes"
+    assert found["ensemble_commit"] == "c" * 40
+    assert found["device"] == "CPU of acl, 2 threads and CPU of meniscus, 2 threads"
+    assert commit_words(found) == "aaaaaaaaaaaa, bbbbbbbbbbbb+changes; joined at cccccccccccc"
+    path.write_text(json.dumps(card | {"commit": "a" * 40, "device": "CPU of acl, 2 threads"}))
+    ensemble(pair)
+    assert (manifest_of(pair)["commit"], manifest_of(pair)["device"]) == ("a" * 40, "CPU of acl, 2 threads")
+
+
+@pytest.mark.parametrize("stacking", ["training", "out-of-fold"])
+def test_a_single_plane_has_no_regression_and_its_card_speaks_of_none(pair, stacking):
+    ensemble(pair, stacking=stacking)
+    found = manifest_of(pair)
+    assert found["stacking"] == ""
+    assert "regression" not in " ".join(found["departures"])
+    assert read_run(pair).card["Regressions fitted on"] == "nothing: one plane has no regression"
+
+
+def test_the_card_says_of_more_planes_that_only_last_layers_are_refitted_and_which_penalty_the_regressions_have():
+    (penalty,) = runs._stacking_words("training", TrainConfig())
+    assert penalty == "Not given by the paper: the regressions' penalty, L2 with C = 1 (scikit-learn's default)."
+    first, second = runs._stacking_words("out-of-fold", TrainConfig())
+    assert second == penalty
+    assert "the convolutions were trained on all training exams" in first
+    assert "convolutions that saw every training exam" in OUT_OF_FOLD_SOURCE
 
 
 def test_a_run_of_one_network_is_refused_as_a_model_until_the_rest_is_trained_and_joined(

@@ -68,6 +68,19 @@ def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that
         assert model.channels == 3
 
 
+def test_the_card_says_what_a_start_from_a_network_of_this_project_was_trained_on(few_exams, tmp_path):
+    start, alone = DEMO_RUN / "weights" / "axial_acl.safetensors", tmp_path / "alone.safetensors"
+    shutil.copy(start, alone)
+    said = "The weights of axial_acl.safetensors were themselves trained on synthetic knees, 1130 training exams; says"
+    for file, known in ((start, True), (alone, False)):
+        config = replace(QUICK, initialisation=str(file), epochs=0, head_first=True)
+        run = run_of(few_exams, tmp_path / file.stem, config)
+        ensemble(run)
+        for path in (run / "manifest.json", run / "weights" / "axial_acl.json"):
+            found = [words for words in json.loads(path.read_text())["departures"] if "themselves trained" in words]
+            assert [words.startswith(said) for words in found] == [True] * known
+
+
 def change_a_pixel(folder):
     path = folder / "valid" / "axial" / "0010.npy"
     pixels = np.load(path)

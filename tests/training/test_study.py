@@ -19,7 +19,7 @@ from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor
-from mrnet_core.models import initialise, load_network
+from mrnet_core.models import initialise, load_network, trained_on
 from mrnet_core.training import loop, ray_engine
 from mrnet_core.training.graphs import GPU_TOLERANCE
 from mrnet_core.training.outcome import read_outcome
@@ -116,6 +116,7 @@ def test_the_manifest_lists_departures_coefficients_of_both_stackings_and_no_che
     manifest = json.loads((run / "manifest.json").read_text())
     assert any("trunk trained on dense labels" in words for words in manifest["departures"])
     assert any("epoch 0" in words for words in manifest["departures"])
+    assert any("L2 with C = 1" in words for words in manifest["departures"])
     assert {record["source"] for record in manifest["coefficients"]} == {"training", "out-of-fold"}
     assert not any(name.startswith("checkpoints") for name in manifest["files"])
     assert manifest["trunk"]["steps"] == 40
@@ -128,6 +129,7 @@ def test_the_trunk_of_one_run_is_a_start_for_networks_of_another(study):
     path = study[0] / "checkpoints" / "trunk.pt"
     model, words = initialise(path, 1)
     assert words.startswith("file trunk.pt (SHA-256 ")
+    assert trained_on(path).startswith("dense labels of synthetic knees")
     kept = torch.load(path, weights_only=True)["parts"]["features"]
     assert torch.allclose(model.features[0].weight.sum(dim=1, keepdim=True), kept["0.weight"], atol=1e-6)
     for name in set(kept) - {"0.weight"}:
