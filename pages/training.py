@@ -25,7 +25,6 @@ if view is None:
     st.stop()
 
 if not view.finished:
-    st.caption("This run still trains: the page follows it. Scores, regressions and heatmap grades come at its end.")
     follow_run()
     page_foot()
     st.stop()

@@ -87,6 +87,8 @@ class RunView:
         (``history.read_trunk``); empty where there is none.
     silent
         Seconds since a run that still trains wrote anything; None for a finished one.
+    folder, chosen
+        Of a run without a manifest: where it lies, and True where it has the weights of every network's best seed.
     grades, grades_note
         Heatmap grades (``LocalisationGrade.record``) and what they are of; empty where the RUN brings none.
     has_scores
@@ -110,6 +112,8 @@ class RunView:
     aucs: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     trunk: Mapping[str, Any] = field(default_factory=dict)
     silent: float | None = None
+    folder: Path | None = None
+    chosen: bool = False
     grades: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     grades_note: str = ""
     has_scores: bool = False
@@ -119,6 +123,11 @@ class RunView:
         """Networks times seeds that the configuration asks for; 0 where it is not known."""
         config = self.config
         return 0 if config is None else len(config.planes) * len(config.tasks) * len(config.seeds)
+
+    @property
+    def trained(self) -> bool:
+        """True where every epoch is done and every network's weights are chosen: the networks wait to be joined."""
+        return not self.finished and self.chosen and self.progress == 1
 
     @property
     def one_plane(self) -> bool:
@@ -221,13 +230,14 @@ def _training(folder: Path) -> RunView:
     fields = {key: done.get(key, "") for key in ("trained_on", "device", "commit", "version")}
     kind = "synthetic exams" if synthetic else "exams"
     summary = network_summary(epochs)
+    weights = (folder / "weights" / f"{plane}_{task}.safetensors" for plane in config.planes for task in config.tasks)
     return RunView(
         name=folder.name,
         trained_on=fields["trained_on"] or ("synthetic knees" if synthetic else "not stated yet"),
         synthetic=synthetic,
         finished=False,
         card=run_card(fields | {"name": folder.name}, config),
-        source=today(f"tuning {kind} of {folder.name}", f"{folder.name}, still training", ""),
+        source=today(f"tuning {kind} of {folder.name}", f"{folder.name}, not joined yet", ""),
         config=config,
         epochs=epochs,
         networks=summary,
@@ -235,6 +245,8 @@ def _training(folder: Path) -> RunView:
         warnings=tuple(constant_words(summary)),
         trunk=history.read_trunk(folder) if epochs.empty else {},
         silent=_silent(folder),
+        folder=folder,
+        chosen=all(path.is_file() for path in weights),
     )
 
 

@@ -16,9 +16,19 @@ def trunk_progress(view: RunView) -> tuple[float, str] | None:
     return now["step"] / now["steps"], f"{words}, {left} left"
 
 
+def state_words(view: RunView) -> str:
+    """Whether a run without a manifest still trains or waits for its networks to be joined."""
+    if view.trained:
+        return (
+            f"This run is trained, and its networks are not joined: `python -m mrnet_core ensemble {view.folder}` fits "
+            "the regressions and makes it a model. Scores and regressions come with it."
+        )
+    return "This run still trains: the page follows it. Scores, regressions and heatmap grades come at its end."
+
+
 def news_words(view: RunView) -> str:
-    """How long a run that still trains has been silent and, once that is long for it, what to do; "" once finished."""
-    if view.silent is None:
+    """How long a run that still trains has been silent and, once that is long for it, what to do; "" once trained."""
+    if view.silent is None or view.trained:
         return ""
     words = f"Last written {duration(view.silent)} ago."
     if view.silent <= max(PATIENCE, 3 * _epoch_seconds(view)):

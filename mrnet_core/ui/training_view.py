@@ -77,10 +77,13 @@ def follow_run() -> None:
         return
     if view.finished:
         st.rerun()
+    st.caption(run_words.state_words(view))
     show_card(view)
     done = f"{len(view.networks)} of {view.planned} networks begun, {view.progress:.0%} of the planned epochs done"
     st.progress(view.progress, done)
-    st.caption(run_words.news_words(view))
+    news = run_words.news_words(view)
+    if news:
+        st.caption(news)
     trunk = run_words.trunk_progress(view)
     if trunk is not None:
         st.progress(*trunk)

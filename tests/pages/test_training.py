@@ -1,5 +1,6 @@
 """The training page: a finished run, one that still trains, one without histories, and damaged ones."""
 
+import itertools
 import os
 import time
 from dataclasses import replace
@@ -15,7 +16,7 @@ from mrnet_core.api import run_view, run_words
 from mrnet_core.api.evidence import slides
 from mrnet_core.config import TrainConfig, tuning_words
 from mrnet_core.domain import Plane, Task
-from mrnet_core.store import write_manifest
+from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.ui.text import RESEARCH_NOTICE
 from mrnet_core.ui.training_view import run_figures
@@ -144,6 +145,24 @@ def test_a_run_that_has_long_been_silent_is_said_to_have_stopped_perhaps(open_pa
         os.utime(path, (time.time() - 3 * 60 * 60,) * 2)
     page.run()
     assert "Last written 3.0 h ago. Should it have stopped: its `train` command with `--resume`" in texts(page)
+
+
+def test_a_run_that_is_trained_and_not_joined_says_so_and_names_the_next_command(open_page, tmp_path):
+    run = begin_run(tmp_path / "run")
+    page = open_page(run)
+    assert "This run still trains" in texts(page)
+    for plane, task in itertools.product(Plane, Task):
+        write_whole(run / "weights" / f"{plane}_{task}.safetensors", "")
+    for path in [path for path in run.rglob("*") if path.is_file()]:
+        os.utime(path, (time.time() - 3 * 60 * 60,) * 2)
+    page.run()
+    assert "This run is trained, and its networks are not joined: `python -m mrnet_core ensemble " in texts(page)
+    assert f"ensemble {run}`" in texts(page)
+    assert "still trains" not in texts(page)
+    assert "--resume" not in texts(page)
+    begin_run(run, epochs=4)  # a resumed run whose earlier weights are still there
+    page.run()
+    assert "This run still trains" in texts(page)
 
 
 def test_the_longer_a_planes_epochs_the_longer_a_run_may_be_silent(tmp_path):
