@@ -126,7 +126,7 @@ def ensemble(
     aucs = tuple(_aucs(outcomes, fitted, config))
     warnings = (*_warnings(cards, fitted), *data_warnings(run))
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
-    _cohort_extras(run, outcomes, chosen, config)
+    left_out = _cohort_extras(run, outcomes, chosen, config)
     first, trunk = next(iter(cards.values())), trunk_record(run)
     write_manifest(
         run,
@@ -155,7 +155,7 @@ def ensemble(
     )
     if drop_checkpoints:
         clear_checkpoints(run)
-    return EnsembleSummary(run, coefficients, aucs, warnings)
+    return EnsembleSummary(run, coefficients, aucs, (*warnings, *left_out))
 
 
 def _every(between: str, words: Iterable[str]) -> str:
@@ -326,17 +326,26 @@ def _stacking_words(stacking: str, config: TrainConfig) -> list[str]:
     ]
 
 
-def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config: TrainConfig) -> None:
-    """What only a phantom cohort can give: the shortcut's AUC and a simulated reader study; needs the data at hand."""
+def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config: TrainConfig) -> tuple[str, ...]:
+    """What only a phantom cohort can give: the shortcut's AUC and a simulated reader study; needs the data at hand.
+
+    Returns what must be said of it: that it was left out where this machine has not the app's libraries.
+    """
     note = run / DATA_NOTE
     cohort = Path(note.read_text(encoding="utf-8").strip()) if note.is_file() else None
     if cohort is None or not (cohort / "lesions.jsonl").is_file() or set(config.tasks) != set(Task):
-        return
+        return ()
     if any(Split.VALIDATION not in by_split for by_split in outcomes.values()):
-        return
-    # on demand: a GPU machine that trains on MRNet-v1.0 has neither the phantom nor pydicom
-    from mrnet_core.api.cohort_studies import shortcut, write_reader_study
-
+        return ()
+    try:
+        # on demand: a GPU machine that trains on MRNet-v1.0 has neither the phantom nor pydicom
+        from mrnet_core.api.cohort_studies import shortcut, write_reader_study
+    except ModuleNotFoundError as error:
+        return (
+            f"The library {error.name} is missing here, so the simulated readers and the shortcut's AUC were left out: "
+            f"to add them, run `python -m mrnet_core ensemble {run}` again where the app's requirements are installed "
+            "and RUN/checkpoints and the cohort are at hand.",
+        )
     write_whole(run / "scores" / "shortcut.json", json.dumps(shortcut(cohort), indent=2, allow_nan=False) + "\n")
     exams = outcomes[config.planes[0], config.tasks[0]][Split.VALIDATION].exams
     probabilities = {
@@ -346,6 +355,7 @@ def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config
     }
     (run / "readers").mkdir(exist_ok=True)
     write_reader_study(cohort, probabilities, run / "readers")
+    return ()
 
 
 def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:

@@ -4,6 +4,7 @@ And what the manifest says of the networks that were joined.
 """
 
 import json
+import sys
 
 import pytest
 
@@ -65,6 +66,26 @@ def test_the_card_says_of_more_planes_that_only_last_layers_are_refitted_and_whi
     assert second == penalty
     assert "the convolutions were trained on all training exams" in first
     assert "convolutions that saw every training exam" in OUT_OF_FOLD_SOURCE
+
+
+def test_a_run_on_a_cohort_is_joined_where_pydicom_is_missing_and_what_was_left_out_is_said(
+    write_folder, tmp_path, monkeypatch
+):
+    data = write_folder(tmp_path / "data", dict.fromkeys(Split, 8))
+    (data / "lesions.jsonl").write_text("")
+    train(data, tmp_path / "run", TrainConfig(planes=(Plane.SAGITTAL,), **QUICK), device="cpu", engine=Engine())
+
+    class Bare:
+        def find_spec(self, name, path=None, target=None):
+            if name == "mrnet_core.api.cohort_studies":
+                raise ModuleNotFoundError(name="pydicom")
+
+    monkeypatch.delitem(sys.modules, "mrnet_core.api.cohort_studies", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Bare(), *sys.meta_path])
+    (said,) = (words for words in ensemble(tmp_path / "run").warnings if "simulated readers" in words)
+    assert said.startswith("The library pydicom is missing here, so the simulated readers and the shortcut's AUC were")
+    assert "again where the app's requirements are installed" in said
+    assert said not in manifest_of(tmp_path / "run")["warnings"]
 
 
 def test_a_run_of_one_network_is_refused_as_a_model_until_the_rest_is_trained_and_joined(
