@@ -5,7 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +17,14 @@ from sklearn.metrics import roc_auc_score
 from mrnet_core import __version__
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.datasets.patients import UNCHECKED
-from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
+from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
-from mrnet_core.training.loop import trunk_path
+from mrnet_core.training.loop import Job, Setting, trunk_path
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import Outcome, commit, departures, read_outcome
+from mrnet_core.training.outcome import Outcome, commit, departures, finished, read_outcome
 from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import out_of_fold
@@ -67,10 +67,11 @@ def train(
             write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
         with held(run):
             jobs = plan_jobs(setting.config)
-            display = Display([name for job in jobs for name in job.names], setting.config.epochs)
+            display = _display(setting, jobs)
             for words in data_warnings(run):
                 display.say(f"warning: {words}")
             prepare_trunk(setting, folder, display.say)
+            display.start()
             if engine.kind == "ray":
                 # on demand: Ray is no requirement of the app
                 from mrnet_core.training.ray_engine import run_ray
@@ -83,6 +84,22 @@ def train(
         raise Cancelled(
             f"stopped; every whole epoch is kept: the same command with --resume goes on in {run}"
         ) from stop
+
+
+def _display(setting: Setting, jobs: Sequence[Job]) -> Display:
+    """The display of a run, which knows what its networks have behind them already."""
+    keys = [(job.plane, task, job.seed) for job in jobs for task in job.tasks]
+    passed = {}
+    with suppress(ArtifactError):  # a damaged history is written anew, from its checkpoint
+        passed = {
+            network_name(one["plane"], one["task"], one["seed"]): one["epoch"] for one in run_history(setting.run)
+        }
+    return Display(
+        [network_name(*key) for key in keys],
+        setting.config.epochs,
+        done=[network_name(*key) for key in keys if finished(setting.run, *key)],
+        passed=passed,
+    )
 
 
 def ensemble(
