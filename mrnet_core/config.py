@@ -154,6 +154,26 @@ class TrainConfig:
                 f"the training configuration has a value that its field does not allow: {error}"
             ) from error
 
+    @classmethod
+    def read(cls, path: Path) -> "TrainConfig":
+        """The record in a file.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        InputError
+            It cannot be read, or ``from_json`` refuses it; the message names the file.
+        """
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}; mend that file, or put it back as it was") from error
+
     @property
     def hash(self) -> str:
         """16 hexadecimal digits that name this configuration."""

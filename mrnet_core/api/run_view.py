@@ -221,8 +221,8 @@ def _finished(run: Run) -> RunView:
 
 def _training(folder: Path) -> RunView:
     try:
-        config = TrainConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        config = TrainConfig.read(folder / CONFIG)
+    except FileNotFoundError as error:
         raise ArtifactError(f"{folder / CONFIG} cannot be read ({type(error).__name__}): {REBUILD}") from error
     epochs = _frame(history.read(folder))
     done = _first_card(folder)

@@ -22,6 +22,7 @@ from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constan
 from mrnet_core.models import NetworkCard, load_network
 from mrnet_core.store import write_manifest, write_whole
 from mrnet_core.training import history
+from mrnet_core.training.arithmetic import arithmetic_warnings
 from mrnet_core.training.loop import Job, Setting, trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import Outcome, commit, departures, finished, read_outcome
@@ -68,7 +69,7 @@ def train(
         with held(run):
             jobs = plan_jobs(setting.config)
             display = _display(setting, jobs)
-            for words in data_warnings(run):
+            for words in (*data_warnings(run), *arithmetic_warnings(setting.config, torch.device(setting.device))):
                 display.say(f"warning: {words}")
             prepare_trunk(setting, folder, display.say)
             display.start()
@@ -186,11 +187,11 @@ def read_config(run: Path) -> TrainConfig:
     Raises
     ------
     InputError
-        The folder is no run.
+        The folder is no run, or its configuration is damaged.
     """
     try:
-        return TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8"))
-    except OSError as error:
+        return TrainConfig.read(run / CONFIG)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{run} is no run: {CONFIG} cannot be read; name a folder that `train --out` wrote") from error
 
 

@@ -88,9 +88,9 @@ def protocol(args: argparse.Namespace) -> TrainConfig:
     config = TrainConfig()
     if args.config:
         try:
-            config = TrainConfig.from_json(args.config.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--config {args.config} cannot be read: {error}") from error
+            config = TrainConfig.read(args.config)
+        except FileNotFoundError as error:
+            raise InputError(f"--config {args.config} cannot be read: there is no such file") from error
     initialisation = args.initialisation or config.initialisation
     head_first = args.head_first
     if head_first is None and args.initialisation is not None:

@@ -197,7 +197,7 @@ def _check_whole(run: Run) -> None:
         return
     asked = run.folder / CONFIG
     if asked.is_file():  # as it is now: `train --resume` may have added networks since the manifest was written
-        config = TrainConfig.from_json(asked.read_text(encoding="utf-8"))
+        config = TrainConfig.read(asked)
         raise InputError(f"{run.folder} {partial_words(config, run.folder) or unfinished_words(run.folder)}")
     raise ArtifactError(
         f"{run.folder} cannot answer exams: it lacks {', '.join(lacking)}; train all three planes and tasks, "

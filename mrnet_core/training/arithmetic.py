@@ -45,6 +45,16 @@ def resolve_precision(word: str, device: torch.device) -> str:
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
 
 
+def arithmetic_warnings(config: TrainConfig, device: torch.device) -> tuple[str, ...]:
+    """What must be said of a run whose arithmetic this processor only imitates; ``config.precision`` is resolved."""
+    if config.precision != "bfloat16" or resolve_precision("auto", device) == "bfloat16":
+        return ()
+    return (
+        f"The run asks for bfloat16, and this processor ({describe(device)}) has no instructions for it: a step takes "
+        "many times longer than in float32. A new run (another --out) with --precision float32 is faster here.",
+    )
+
+
 def autocast(config: TrainConfig, device: torch.device) -> AbstractContextManager:
     """The context for a forward pass; ``config.precision`` must be resolved."""
     if config.precision == "bfloat16":

@@ -50,12 +50,14 @@ def prepare_run(
     where = choose_device(device)
     config = with_values(config, precision=resolve_precision(config.precision, where))
     run = Path(run)
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} is a file, and a run is a folder: name another --out")
     begun = (run / CONFIG).is_file()
     if begun and not resume:
         raise InputError(f"{run} holds a run already: give --resume to go on with it, or another --out")
     if begun:
         _refuse_bare_model(run)
-        config = _same_run(TrainConfig.from_json((run / CONFIG).read_text(encoding="utf-8")), config, run)
+        config = _same_run(TrainConfig.read(run / CONFIG), config, run)
     elif run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
     folder = MRNetFolder.open(data, config.planes, config.tasks)

@@ -38,6 +38,14 @@ class Engine:
     workers: int = 0
     address: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise InputError(f"--workers must be 0 (one job, or one a GPU) or more; got {self.workers}")
+        if self.address and self.kind != "ray":
+            raise InputError(
+                f"--address {self.address} names a Ray cluster: give --engine ray with it, or leave it out"
+            )
+
 
 def plan_jobs(config: TrainConfig) -> tuple[Job, ...]:
     """The jobs of a run: a plane's tasks together, or in groups of ``config.side_by_side``."""

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from mrnet_core.api import runs
+from mrnet_core.api.run_view import read_run
 from mrnet_core.cli import main, train
 from mrnet_core.config import TrainConfig, TrunkConfig
 from mrnet_core.domain import InputError, Plane, Split, Task
@@ -113,6 +115,61 @@ def test_a_configuration_that_makes_no_sense_is_refused(text, message):
 def test_words_that_are_none_are_refused(words, message):
     with pytest.raises(InputError, match=message):
         asked(*words)
+
+
+def test_a_damaged_configuration_is_refused_with_the_name_of_its_file(tmp_path, folder, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    words = ["train", "--data", str(folder), "--out", str(run), "--resume", "--device", "cpu"]
+    for text in ("{", '{"epochs": -1}', "[]"):
+        (run / "config.json").write_text(text)
+        for asked in (words, [*words, "--config", str(tmp_path / "mine.json")], ["ensemble", str(run)]):
+            (tmp_path / "mine.json").write_text(TrainConfig().to_json())
+            assert main(asked) == 2
+            assert f"{run / 'config.json'}: " in capsys.readouterr().err
+    assert read_error(run).startswith(f"{run / 'config.json'}: ")
+
+
+def read_error(run) -> str:
+    with pytest.raises(InputError) as caught:
+        read_run(str(run))
+    return str(caught.value)
+
+
+def test_a_file_where_the_runs_folder_should_be_is_called_a_file_and_left_alone(tmp_path, folder, capsys):
+    out = tmp_path / "run"
+    out.write_text("mine")
+    words = ["train", "--data", str(folder), "--out", str(out), "--planes", "axial", "--trunk", "random"]
+    for more in ([], ["--resume"]):
+        assert main([*words, "--device", "cpu", *more]) == 2
+        assert f"{out} is a file, and a run is a folder: name another --out" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--address", "10.0.0.1:6379"), "--address 10.0.0.1:6379 names a Ray cluster: give --engine ray with it"),
+        (("--workers", "-1"), "--workers must be 0 (one job, or one a GPU) or more; got -1"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["train", "reproduce"])
+def test_an_engine_that_makes_no_sense_is_refused_before_anything_is_done(tmp_path, capsys, verb, words, message):
+    assert main([verb, "--data", str(tmp_path), "--out", str(tmp_path / "run"), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_in_bfloat16_on_a_processor_without_it_is_told_to_be_slow(tmp_path, folder, capsys, monkeypatch):
+    monkeypatch.setattr(runs, "run_local", lambda *_: None)
+    monkeypatch.setattr(runs, "finish", lambda *_: {})
+    words = ["train", "--data", str(folder), "--planes", "axial", "--trunk", "random", "--device", "cpu"]
+    for has, precision in ((False, "bfloat16"), (True, "bfloat16"), (False, "float32"), (False, "auto")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        assert main([*words, "--out", str(tmp_path / f"{has} {precision}"), "--precision", precision]) == 0
+        slow = "has no instructions for it: a step takes many times longer" in capsys.readouterr().err
+        assert slow == (precision == "bfloat16" and not has)
 
 
 def test_a_folder_at_fault_is_status_2_with_nothing_on_stdout_and_no_run_begun(tmp_path, folder, capsys):
