@@ -37,7 +37,7 @@ class Display:
         self._records: dict[str, dict] = {}
         self._names = list(networks)
         self._done = frozenset(done)
-        self._before = dict(passed or {})
+        self._before = dict(passed or {}) | dict.fromkeys(done, epochs)
         self._drawn = 0
         self._passed = 0.0
         self.start()

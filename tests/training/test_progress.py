@@ -61,10 +61,12 @@ def test_what_a_worker_reports_at_its_jobs_end_counts_from_the_runs_start(clock)
 
 def test_networks_that_were_finished_before_are_done_and_none_of_the_time_left_is_theirs(clock):
     shown = Terminal()
-    display = Display(NAMES, 5, shown, done=NAMES[:1], passed={NAMES[0]: 5, NAMES[1]: 3})
+    display = Display(NAMES, 5, shown, done=NAMES[:1], passed={NAMES[1]: 3})
     clock[0] = 60.0
     display(ended(NAMES[1], 4))
     lines = shown.getvalue().splitlines()
     assert lines[0].split() == [NAMES[0], "done"]
     assert lines[2].split() == [NAMES[2], "waits"]
     assert lines[3] == "about 6 min left"  # one epoch of the second, five of the third
+    display(Event(NAMES[0], 5, 0, 0, words="done in 0 s"))  # as a worker of Ray says it
+    assert shown.getvalue().splitlines()[-1] == "about 6 min left"
