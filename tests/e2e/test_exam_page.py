@@ -1,12 +1,15 @@
 """What a person does with the exam page: upload, scroll, look, take away."""
 
+import base64
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mrnet_core.domain import Plane, Task
+from mrnet_core.domain import Exam, Plane, Series, Task, Window
+from mrnet_core.ui.viewer import viewer_blob
 from tests.e2e.conftest import watched_pages
 from tests.e2e.marked import SLICES, WINDOW, mark, marked_exam
 from tests.e2e.viewing import centre, grey, pixels, stage, upload, wait_for_answer
@@ -14,6 +17,7 @@ from tests.e2e.viewing import centre, grey, pixels, stage, upload, wait_for_answ
 pytestmark = pytest.mark.e2e
 CELLS = 31 + 32 * np.arange(7)
 """True centres of a map's cells on the 256 pixels (AlexNet's geometry)."""
+COMPONENT = Path(__file__).resolve().parents[2] / "mrnet_core" / "ui" / "component"
 LABELS = 40
 """Pixels at a canvas's edge that hold letters and numbers."""
 
@@ -248,6 +252,32 @@ def test_the_viewer_obeys_keys_and_mouse(page, tmp_path):
     assert saved.shape[0] > saved.shape[1] * box["height"] / box["width"]
     assert (band > 200).sum() > 200
     assert (band < 40).mean() > 0.7
+
+
+REMOUNT = """async ([script, html, words]) => {
+  document.body.innerHTML = html;
+  const { default: mount } = await import("data:text/javascript;base64," + script);
+  const data = Uint8Array.from(atob(words), (letter) => letter.charCodeAt(0));
+  const stages = () => document.querySelectorAll("[data-plane] .stage canvas").length;
+  const unmount = mount({ data, parentElement: document.body });
+  const counts = [stages()];
+  unmount();
+  counts.push(stages());
+  mount({ data, parentElement: document.body });
+  return [...counts, stages()];
+}"""
+
+
+def test_a_viewer_that_is_taken_out_and_put_back_shows_its_pictures_again(app, browser):
+    """Streamlit may remove the component and mount it into the same element when the page is drawn anew."""
+    series = Series(Plane.SAGITTAL, np.zeros((3, 8, 8), np.int16), 0.5, 0.5, 4.0, "T2", "1.2", "a test", Window(40, 80))
+    parts = ["\n".join(path.read_text() for path in sorted(COMPONENT.glob("*.js"))).encode()]
+    parts += [(COMPONENT / "viewer.html").read_bytes(), viewer_blob(Exam({Plane.SAGITTAL: series}), None, Task.ACL)]
+    script, html, blob = (base64.b64encode(part).decode() for part in parts)
+    page = browser.new_page()
+    page.goto(f"{app}/_stcore/health")
+    assert page.evaluate(REMOUNT, [script, base64.b64decode(html).decode(), blob]) == [1, 0, 1]
+    page.close()
 
 
 SPY = """() => {

@@ -30,8 +30,10 @@ _CENTRE = """async (canvas) => {
 
 
 def upload(page, data: bytes, name: str = "exam.zip") -> None:
-    """Put a file on the uploader."""
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/zip", "buffer": data})
+    """Put a file on the uploader; while the page is drawn anew there can be two, the one before and the new one."""
+    uploader = page.locator("input[type=file]")
+    uploader.nth(1).wait_for(state="detached", timeout=30_000)
+    uploader.set_input_files({"name": name, "mimeType": "application/zip", "buffer": data})
 
 
 def wait_for_answer(page) -> None:

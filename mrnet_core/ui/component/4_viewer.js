@@ -12,7 +12,6 @@ class Viewer {
     const stops = RAMP.map(([at, r, g, b]) => `rgb(${r} ${g} ${b} / ${Math.min(1, at * 1.5)}) ${at * 100}%`);
     this.part(".legend i").style.setProperty("--ramp", `linear-gradient(90deg, ${stops.join(", ")})`);
     this.listen();
-    this.readAddress();
   }
 
   /** Take a header unpacked from a blob: a new exam, or the same one with its maps. */
@@ -180,11 +179,17 @@ class Viewer {
     this.onDocumentKey = (event) => {
       if (this.over && (event.target === document.body || event.target === document.documentElement)) this.key(event);
     };
-    document.addEventListener("keydown", this.onDocumentKey);
     // A theme change leaves the canvases as they are; the strips take their colours anew.
     this.scheme = window.matchMedia("(prefers-color-scheme: dark)");
     this.onScheme = () => this.panes.forEach((pane) => pane.redraw());
+  }
+
+  /** Mounted, also anew into the element it was removed from: the view is what the address says. */
+  mount() {
+    document.addEventListener("keydown", this.onDocumentKey);
     this.scheme.addEventListener("change", this.onScheme);
+    this.readAddress();
+    this.mounted = true;
   }
 
   key(event) {
@@ -298,6 +303,10 @@ class Viewer {
     document.removeEventListener("keydown", this.onDocumentKey);
     this.scheme.removeEventListener("change", this.onScheme);
     this.panes.forEach((pane) => pane.remove());
+    this.panes = [];
+    this.data = undefined;
+    this.words = "";
+    this.mounted = this.ready = this.mapped = this.touched = false;
   }
 }
 
@@ -311,6 +320,7 @@ export default function ({ data, parentElement }) {
     viewer = new Viewer(root);
     VIEWERS.set(root, viewer);
   }
+  if (!viewer.mounted) viewer.mount();
   const words = data ? headerWords(data) : "";
   if (words && words !== viewer.words) {
     viewer.words = words;
