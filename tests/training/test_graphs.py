@@ -13,12 +13,16 @@ from mrnet_core.models import fold_first_convolution, initialise
 from mrnet_core.training import augment
 from mrnet_core.training.arithmetic import set_arithmetic
 from mrnet_core.training.data import PlaneSet
-from mrnet_core.training.graphs import GPU_TOLERANCE, Gate, Recorder
+from mrnet_core.training.graphs import Gate, Recorder
 from mrnet_core.training.loop import train_epoch
 from mrnet_core.training.network import Network, make_optimiser
 
 CONFIG = TrainConfig(precision="float32", learning_rate=1e-4, warm_up=3, clip=0.5, epochs=2, schedule="cosine")
 COUNTS = (3, 6, 4, 5)
+# Adam divides a gradient by its own size: that hides a wrong scale and makes whole steps of rounding (weights a
+# millionth off, at random, move one tensor 10 % off). With this eps, near the gradients' size, it is 1 %.
+EPS = 1e-3
+TOLERANCE = {"cpu": 1e-3, "cuda": 0.05}
 
 
 def exams(device="cpu"):
@@ -40,7 +44,10 @@ def networks(channels, device="cpu"):
         model.mean.fill_(100.0)
         model.sd.fill_(60.0)
         model = model.to(device, memory_format=torch.channels_last)
-        made.append(Network(str(task), Plane.AXIAL, task, 1, "", model, make_optimiser(model, CONFIG), weights))
+        optimiser = make_optimiser(model, CONFIG)
+        for group in optimiser.param_groups:
+            group["eps"] = EPS
+        made.append(Network(str(task), Plane.AXIAL, task, 1, "", model, optimiser, weights))
     return made
 
 
@@ -63,14 +70,13 @@ def test_two_epochs_of_recorded_steps_equal_the_plain_loop(channels, device):
         transforms = [augment.draw(generator, CONFIG) for _ in order]
         found = recorder.epoch(recorded, order, transforms, 8, lambda done: None)
         assert found == pytest.approx(expected, rel=2e-3)
-    # Adam divides by the gradient's own size: where that is rounding, so is the step. The whole movement is compared.
     before = dict(networks(channels, device)[0].model.named_parameters())
     for one, other in zip(recorded, plain, strict=True):
         assert one.steps == other.steps == 8
         for (name, value), wanted in zip(one.model.named_parameters(), other.model.parameters(), strict=True):
             moved = (wanted - before[name]).norm()
             assert moved > 0
-            assert (value - wanted).norm() < GPU_TOLERANCE * moved, name
+            assert (value - wanted).norm() < TOLERANCE[device] * moved, name
 
 
 def test_who_records_is_alone_and_nobody_enters_before_him():
