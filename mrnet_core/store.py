@@ -30,6 +30,8 @@ PARTIAL = ".partial"
 """Ending of a file that is being written; never taken for a whole one."""
 CHECKPOINTS = "checkpoints"
 """Folder of a RUN that exists while it trains; in no manifest."""
+GRADES = "scores/localisation.json"
+"""Where a RUN keeps its heatmap grades."""
 TENSORBOARD = "tensorboard"
 """Folder of a RUN with its histories once more, for TensorBoard; in no manifest, for a model does not need it."""
 REBUILD = "copy the folder again from where it came, or make it again (`python -m mrnet_core train …`)"
@@ -192,6 +194,11 @@ def file_hash(path: Path) -> str:
         with path.open("rb") as file:
             _checked[key] = hashlib.file_digest(file, "sha256").hexdigest()
     return _checked[key]
+
+
+def network_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of the networks in a RUN folder, by file name."""
+    return {path.name: file_hash(path) for path in sorted((folder / "weights").glob("*.safetensors"))}
 
 
 def write_whole(path: Path, data: bytes | str) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrnet_core.api.run_view import GRADES
 from mrnet_core.domain import DatasetError, Plane, Split, Task
 from mrnet_core.ensemble import Predictor, run_series
 from mrnet_core.evaluation.localisation import CALLED, Case, build_case, grade, over_draws
 from mrnet_core.evaluation.scene import POINTING_PIXELS, Lesion, build_scene
 from mrnet_core.models import MRNet, fold_first_convolution, initialise
-from mrnet_core.store import Run, write_manifest, write_whole
+from mrnet_core.store import GRADES, Run, network_hashes, write_manifest, write_whole
 
 UNTRAINED_SEED = 20181
 """Of the untrained networks that the trained ones are held against."""
@@ -45,7 +44,7 @@ def grade_run(
     -------
     dict
         What was written: ``records`` of the trained (``LocalisationGrade.record``) and of untrained networks
-        (``over_draws``).
+        (``over_draws``); ``weights``, the SHA-256 of the networks that were graded.
 
     Raises
     ------
@@ -75,6 +74,7 @@ def grade_run(
         "exams": len(lesions),
         "pointing_pixels": POINTING_PIXELS,
         "called_at": CALLED,
+        "weights": network_hashes(run),
         "records": [*trained, *untrained],
     }
     write_whole(run / GRADES, json.dumps(result, indent=2, allow_nan=False) + "\n")

@@ -13,7 +13,7 @@ import pandas as pd
 from mrnet_core import paper
 from mrnet_core.api import evidence
 from mrnet_core.api.cohorts import make_cohort
-from mrnet_core.api.localisation import GRADES, grade_run
+from mrnet_core.api.localisation import grade_run
 from mrnet_core.api.run_view import commit_words
 from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, read_config, train
 from mrnet_core.api.study_plan import LONG, Changes, StudyPlan, cohort_order, estimate, fit_size, plan_study
@@ -22,7 +22,7 @@ from mrnet_core.domain import Cancelled, InputError, Plane, Task
 from mrnet_core.report.figure_spec import FigureSpec
 from mrnet_core.report.study import Section, curves_figure, study_html
 from mrnet_core.report.study_pdf import study_pdf
-from mrnet_core.store import MANIFEST, Run, write_whole
+from mrnet_core.store import GRADES, Run, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import choose_device
 
@@ -130,8 +130,7 @@ def _stages(
         say("cohort")
         make_cohort(cohort_order(plan.size, cohort, str(choose_device(device))))
     say("training")
-    chosen = train(cohort, run, plan.config, device=device, resume=(run / CONFIG).is_file(), engine=engine)
-    _drop_old_grades(run, chosen)
+    train(cohort, run, plan.config, device=device, resume=(run / CONFIG).is_file(), engine=engine)
     say("regressions and scores")
     summary = ensemble(run, name=f"{out.resolve().name} ({plan.size})")
     if plan.graded and not (run / GRADES).is_file():
@@ -139,13 +138,6 @@ def _stages(
         grade_run(run, cohort)
     say("report")
     return write_report(out, run, summary)
-
-
-def _drop_old_grades(run: Path, chosen: Mapping[tuple[Plane, Task], int]) -> None:
-    """Remove grades that belong to other networks than the chosen ones: a seed that was added can be the better one."""
-    seeds = {f"{plane}_{task}": seed for (plane, task), seed in chosen.items()}
-    if (run / MANIFEST).is_file() and Run.open(run).manifest["seeds"] != seeds:
-        (run / GRADES).unlink(missing_ok=True)
 
 
 def write_report(out: Path, run: Path, summary: EnsembleSummary) -> Path:

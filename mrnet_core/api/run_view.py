@@ -36,11 +36,9 @@ from mrnet_core.report.tables_training import (
     trunk_frame,
     validation_auc_text,
 )
-from mrnet_core.store import CHECKPOINTS, MANIFEST, MODEL_VARIABLE, REBUILD, Run, resolve_run
+from mrnet_core.store import CHECKPOINTS, GRADES, MANIFEST, MODEL_VARIABLE, REBUILD, Run, resolve_run
 from mrnet_core.training import history
 
-GRADES = "scores/localisation.json"
-"""Where a RUN keeps its heatmap grades."""
 VALIDATION_SCORES = "scores/validation_scores.csv"
 EPOCH_COLUMNS = (
     *("plane", "task", "seed", "epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds"),
@@ -351,7 +349,6 @@ def _counted(view: RunView, n: str) -> Provenance:
 
 __all__ = [
     "DATA_NOTE",
-    "GRADES",
     "FigureSpec",
     "RunView",
     "coefficients_figure",

@@ -20,7 +20,7 @@ from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
-from mrnet_core.store import write_manifest, write_whole
+from mrnet_core.store import GRADES, network_hashes, write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import arithmetic_warnings
 from mrnet_core.training.loop import Job, Setting, trunk_path
@@ -144,7 +144,7 @@ def ensemble(
     aucs = tuple(_aucs(outcomes, fitted, config))
     warnings = (*_warnings(cards, fitted), *data_warnings(run))
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
-    left_out = _cohort_extras(run, outcomes, chosen, config)
+    left_out = (*_cohort_extras(run, outcomes, chosen, config), *_drop_old_grades(run))
     first, trunk = next(iter(cards.values())), trunk_record(run)
     write_manifest(
         run,
@@ -374,6 +374,18 @@ def _cohort_extras(run: Path, outcomes: Mapping, fitted: Ensemble | None, config
     (run / "readers").mkdir(exist_ok=True)
     write_reader_study(cohort, probabilities, run / "readers")
     return ()
+
+
+def _drop_old_grades(run: Path) -> tuple[str, ...]:
+    """Remove heatmap grades that are not of these very networks, and say so; more training or a seed changes them."""
+    path = run / GRADES
+    with suppress(OSError, ValueError, AttributeError):  # none, or damaged ones
+        if json.loads(path.read_text(encoding="utf-8")).get("weights") == network_hashes(run):
+            return ()
+    if not path.is_file():
+        return ()
+    path.unlink()
+    return (f"The heatmap grades ({GRADES}) were of other networks and are removed.",)
 
 
 def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mrnet_core.api import localisation
-from mrnet_core.api.localisation import DRAWS, GRADES, grade_run, untrained_networks
+from mrnet_core.api.localisation import DRAWS, grade_run, untrained_networks
 from mrnet_core.domain import DatasetError, Plane, Task
 from mrnet_core.ensemble import Predictor
-from mrnet_core.store import Run
+from mrnet_core.store import GRADES, Run, file_hash
 from tests.runs import make_run
 
 EXAMS = {"0007": [("acl tear", 0.9), ("effusion", 0.5)], "0008": [("meniscal tear", 0.1)], "0009": []}
@@ -81,6 +81,8 @@ def test_grades_are_kept_in_the_run_and_its_manifest_stays_true(graded):
     run, result = graded
     opened = Run.open(run)
     assert opened.json(GRADES) == result
+    assert len(result["weights"]) == 9
+    assert result["weights"]["axial_acl.safetensors"] == file_hash(run / "weights" / "axial_acl.safetensors")
     assert opened.manifest["name"] == "random networks"
     assert Predictor.load(run).info.synthetic
 

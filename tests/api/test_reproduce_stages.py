@@ -10,13 +10,12 @@ import pytest
 
 from mrnet_core.api import reproduce as room
 from mrnet_core.api import study_plan
-from mrnet_core.api.localisation import GRADES
 from mrnet_core.api.reproduce import STUDY, reproduce
 from mrnet_core.api.runs import EnsembleSummary
 from mrnet_core.api.study_plan import Changes, Estimate
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Cancelled, InputError, InstallationError, Plane, Task
-from mrnet_core.store import write_manifest, write_whole
+from mrnet_core.store import GRADES, write_manifest, write_whole
 from tests.study_folder import write_data
 
 KEYS = [(plane, task) for plane in Plane for task in Task]
@@ -27,7 +26,7 @@ class Stages:
 
     def __init__(self):
         self.done, self.said, self.trained = [], [], []
-        self.seed, self.stop_at = 1, None
+        self.stop_at = None
 
     def run(self, name):
         if name == self.stop_at:
@@ -42,11 +41,11 @@ class Stages:
         write_whole(run / "config.json", _kept(config))
         self.run("train")
         self.trained.append((data, run, config, resume))
-        return dict.fromkeys(KEYS, self.seed)
+        return dict.fromkeys(KEYS, 1)
 
     def ensemble(self, run, *, name):
         self.run("ensemble")
-        seeds = {f"{plane}_{task}": self.seed for plane, task in KEYS}
+        seeds = {f"{plane}_{task}": 1 for plane, task in KEYS}
         write_manifest(run, name=name, trained_on="knees of the tests", synthetic=True, seeds=seeds)
         return EnsembleSummary(run, (), ())
 
@@ -163,11 +162,17 @@ def test_a_run_begun_without_imagenets_weights_goes_on_from_its_own_start_once_t
     assert [config.initialisation for _, _, config, _ in stages.trained] == [str(study_plan.DEMO_TRUNK)] * 2
 
 
-def test_grades_of_other_networks_are_made_again(tmp_path, stages):
-    """A seed that was added is the better one now."""
+def test_grades_that_the_ensemble_removed_are_made_again(tmp_path, stages, monkeypatch):
+    """They were of other networks: a seed that was added is the better one now."""
     reproduce(tmp_path / "study", size="tiny", device="cpu", say=stages.say)
     stages.again()
-    stages.seed = 2
+    joined = stages.ensemble
+
+    def ensemble(run, *, name):
+        (run / GRADES).unlink()
+        return joined(run, name=name)
+
+    monkeypatch.setattr(room, "ensemble", ensemble)
     reproduce(tmp_path / "study", size="tiny", changes=Changes(seeds=(1, 2)), device="cpu", say=stages.say)
     assert stages.done == ["estimate", "cohort", "train", "ensemble", "grade", "report"]
 

@@ -16,6 +16,7 @@ from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Predictor
+from mrnet_core.store import GRADES, network_hashes, write_whole
 
 QUICK = {"epochs": 0, "head_first": True, "initialisation": "random", "precision": "float32"}
 
@@ -48,6 +49,19 @@ def test_the_manifest_names_every_commit_and_device_of_the_networks_and_the_comm
     path.write_text(json.dumps(card | {"commit": "a" * 40, "device": "CPU of acl, 2 threads"}))
     ensemble(pair)
     assert (manifest_of(pair)["commit"], manifest_of(pair)["device"]) == ("a" * 40, "CPU of acl, 2 threads")
+
+
+def test_heatmap_grades_stay_while_their_networks_do_and_go_with_them(pair):
+    path, said = pair / GRADES, f"The heatmap grades ({GRADES}) were of other networks and are removed."
+    write_whole(path, json.dumps({"weights": network_hashes(pair)}))
+    assert said not in ensemble(pair).warnings
+    assert GRADES in manifest_of(pair)["files"]
+    other = network_hashes(pair) | {"sagittal_acl.safetensors": "0" * 64}
+    for text in (json.dumps({"weights": other}), "{}", "[]", "{"):
+        write_whole(path, text)
+        assert said in ensemble(pair).warnings
+        assert not path.exists()
+        assert GRADES not in manifest_of(pair)["files"]
 
 
 @pytest.mark.parametrize("stacking", ["training", "out-of-fold"])
