@@ -51,12 +51,12 @@ def begin_run(folder: Path, *, epochs: int = 5, planes=tuple(Plane), planned: in
     return folder
 
 
-def finish_run(folder: Path, *, name: str = "paper knees", synthetic: bool = True) -> Path:
-    """The same with scores, grades, regressions and a manifest."""
+def finish_run(folder: Path, *, name: str = "paper knees", synthetic: bool = True, scored: str = "validation") -> Path:
+    """The same with scores of the ``scored`` exams, grades, regressions and a manifest."""
     scores = "".join(f"E{k},{task},{k / 10}\n" for task in Task for k in range(1, 9))
     labels = "".join(f"E{k},{task},{int(k > 4 or k == 2)}\n" for task in Task for k in range(1, 9))
-    write_whole(folder / "scores/validation_scores.csv", "exam,task,probability\n" + scores)
-    write_whole(folder / "scores/validation_labels.csv", "exam,task,label\n" + labels)
+    write_whole(folder / f"scores/{scored}_scores.csv", "exam,task,probability\n" + scores)
+    write_whole(folder / f"scores/{scored}_labels.csv", "exam,task,label\n" + labels)
     shortcut = {"tasks": [{"task": task.value, "auc": 0.625} for task in Task]}
     write_whole(folder / "scores/shortcut.json", json.dumps(shortcut))
     graded = {"exams": 8, "split": "validation", "note": "Graded on eight exams of the tests.", "records": grades()}

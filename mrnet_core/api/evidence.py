@@ -19,6 +19,7 @@ from mrnet_core.api.run_evidence import (
     run_validation,
     say_synthetic,
     say_tuning,
+    scored_split,
 )
 from mrnet_core.datasets.published import read_published
 from mrnet_core.datasets.reads import read_labelled_scores, read_roles, read_study
@@ -356,6 +357,7 @@ __all__ = [
     "run_readers",
     "run_state",
     "run_validation",
+    "scored_split",
     "slides",
     "slope_figure",
     "table_csv",

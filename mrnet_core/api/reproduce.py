@@ -11,14 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from mrnet_core import paper
-from mrnet_core.api import evidence
+from mrnet_core.api import evidence, run_view
 from mrnet_core.api.cohorts import make_cohort
 from mrnet_core.api.localisation import grade_run
-from mrnet_core.api.run_view import commit_words
 from mrnet_core.api.runs import Engine, EnsembleSummary, ensemble, read_config, train
 from mrnet_core.api.study_plan import LONG, Changes, StudyPlan, cohort_order, estimate, fit_size, plan_study
 from mrnet_core.config import CONFIG, TrainConfig, tuning_words
-from mrnet_core.domain import Cancelled, InputError, Plane, Task
+from mrnet_core.domain import Cancelled, InputError, Plane, Split, Task
 from mrnet_core.report.figure_spec import FigureSpec
 from mrnet_core.report.study import Section, curves_figure, study_html
 from mrnet_core.report.study_pdf import study_pdf
@@ -34,10 +33,10 @@ REGRESSION_WARNING = re.compile(
 )
 """One of ``ensemble``'s warnings, which a small study has by the dozen."""
 VALIDATION_CAPTIONS = {
-    "auc": "AUC on the validation exams",
-    "operating": "Rates on the validation exams at two operating points",
-    "predictive": "Predictive values at the validation exams' prevalence, and likelihood ratios",
-    "calibration": "Calibration on the validation exams, each value with its 95% CI; in parentheses its ideal",
+    "auc": "AUC on the {split} exams",
+    "operating": "Rates on the {split} exams at two operating points",
+    "predictive": "Predictive values at the {split} exams' prevalence, and likelihood ratios",
+    "calibration": "Calibration on the {split} exams, each value with its 95% CI; in parentheses its ideal",
     "comparison": "Two models on the same exams",
 }
 
@@ -160,7 +159,7 @@ def _about(manifest: dict) -> Section:
     words = [
         f"Trained on {manifest['trained_on']}. Device: {manifest['device']}. Training: "
         f"{manifest['seconds'] / 60:.0f} minutes. Version {manifest['version']}, commit "
-        f"{commit_words(manifest, digits=40) or 'unknown'}.",
+        f"{run_view.commit_words(manifest, digits=40) or 'unknown'}.",
         f"The paper: {paper.CITATION}.",
     ]
     tables = [("Departures", pd.DataFrame({"departure from the paper": manifest["departures"]}))]
@@ -197,12 +196,13 @@ def _performance(run: Path, summary: EnsembleSummary) -> Section:
         for record in summary.aucs
     ]
     tables, figures = [("AUC of networks and ensembles", pd.DataFrame(rows))], []
-    if (run / "scores" / "validation_scores.csv").is_file():
+    split = evidence.scored_split(Run.open(run))
+    if split is not None:
         validation = evidence.run_validation(str(run))
         frames = evidence.validation_frames(validation)
-        tables += [(VALIDATION_CAPTIONS[name], frame) for name, frame in frames.items()]
+        tables += [(VALIDATION_CAPTIONS[name].format(split=split), frame) for name, frame in frames.items()]
         figures = [_picture(spec) for spec in evidence.validation_figures(validation)]
-    words = _chosen_words(read_config(run), validated=bool(figures))
+    words = _chosen_words(read_config(run), validated=split is Split.VALIDATION)
     return Section("Performance", (words,), tuple(tables), tuple(figures))
 
 
@@ -212,7 +212,7 @@ def _chosen_words(config: TrainConfig, validated: bool) -> str:
         return f"{tuning_words(config)} The validation exams chose nothing."
     return (
         f"{tuning_words(config)} There are no validation exams: MRNet-v1.0 has none, and the paper's own were never "
-        "released."
+        "released. What follows is of the tuning exams."
     )
 
 
@@ -244,17 +244,34 @@ def _heatmaps(run: Path) -> Section | None:
         return None
     grades = opened.json(GRADES)
     table = pd.DataFrame(grades["records"])
-    first = ["network", "plane", "task"]
-    measures = ["n", "pointing", "pointing_chance", "pointing_prior"]
-    measures += ["right_slice", "right_slice_chance", "energy", "energy_chance"]
-    whole = table[table["by"] == "all"] if len(table) else table
-    tables = [("Whole validation set", whole.reindex(columns=[*first, *measures]))]
-    if len(table):
-        lesions = table[table["by"] != "all"]
-        for network, rows in lesions.groupby("network", sort=False):
-            shown = rows.reindex(columns=[*first[1:], "by", "group", *measures])
-            tables.append((f"By lesion, the {network} networks", shown))
-    return Section("Heatmaps", (grades["note"], "No public MRNet work measures this."), tuple(tables))
+    if table.empty:
+        return Section("Heatmaps", (grades["note"],))
+    first, whole = ["network", "plane", "task"], table[table["by"] == "all"]
+    calls = ["called", "called_elsewhere_x"]
+    whole = whole.reindex(columns=[*first, *GRADED, *_with_bounds("energy_gain"), *calls])
+    for name in calls:  # counts, and none for untrained networks
+        whole[name] = pd.Series([None if pd.isna(x) else int(x) for x in whole[name]], whole.index, dtype=object)
+    tables = [("Whole validation set", whole)]
+    for network, rows in table[table["by"] != "all"].groupby("network", sort=False):
+        shown = rows.reindex(columns=[*first[1:], "by", "group", *GRADED])
+        tables.append((f"By lesion, the {network} networks", shown))
+    draws = table.get("draws", pd.Series(dtype=float)).max()
+    ranges = f"Untrained: {draws:.0f} random draws, their mean and range." if draws > 1 else ""
+    words = (grades["note"], " ".join(filter(None, (ranges, "No public MRNet work measures this."))))
+    figure = run_view.grades_figure(run_view.read_run(run), Task.ABNORMAL, "all")
+    return Section("Heatmaps", words, tuple(tables), () if figure is None else (_picture(figure),))
+
+
+def _with_bounds(name: str) -> list[str]:
+    """A measure's column with those of its interval, and of its range over random draws."""
+    return [name, *(f"{name}_{end}" for end in ("lower", "upper", "lowest", "highest"))]
+
+
+GRADED = [
+    *("n", *_with_bounds("pointing"), "pointing_chance", "pointing_prior"),
+    *(*_with_bounds("right_slice"), "right_slice_chance", *_with_bounds("energy"), "energy_chance"),
+]
+"""Columns of heatmap grades that the report's tables have."""
 
 
 def _readers(run: Path) -> Section | None:

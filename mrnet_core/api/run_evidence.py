@@ -41,11 +41,16 @@ def run_validation(model: str | None = None) -> Validation:
         No RUN folder, or one without scores.
     """
     run = Run.open(resolve_run(model))
-    of_tuning = not run.has(SCORED[Split.VALIDATION][0]) and run.has(SCORED[Split.TUNING][0])
-    scores, labels = (_run_table(run, name) for name in SCORED[Split.TUNING if of_tuning else Split.VALIDATION])
+    split = scored_split(run) or Split.VALIDATION
+    scores, labels = (_run_table(run, name) for name in SCORED[split])
     data = read_labelled_scores(scores, labels)
-    source = _run_source(run, exams_in(data), "tuning" if of_tuning else "held-out")
+    source = _run_source(run, exams_in(data), "tuning" if split is Split.TUNING else "held-out")
     return say_tuning(replace(validate_scores(data), source=source, **_synthetic(run)), labels, scores)
+
+
+def scored_split(run: Run) -> Split | None:
+    """Whose scores a RUN is judged by: its validation exams', else its tuning exams'; None where it brings neither."""
+    return next((split for split, (scores, _) in SCORED.items() if run.has(scores)), None)
 
 
 def run_readers(model: str | None = None) -> ReaderEvidence:

@@ -15,9 +15,10 @@ from typing import Any
 
 import pandas as pd
 
+from mrnet_core.api.run_evidence import scored_split
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.datasets.synthetic import is_synthetic_folder
-from mrnet_core.domain import ArtifactError, Plane, Task
+from mrnet_core.domain import ArtifactError, Plane, Split, Task
 from mrnet_core.evaluation.provenance import Provenance, today
 from mrnet_core.report.figure_spec import FigureSpec
 from mrnet_core.report.figures_heatmaps import GROUPINGS, heatmap_figure
@@ -39,7 +40,6 @@ from mrnet_core.report.tables_training import (
 from mrnet_core.store import CHECKPOINTS, GRADES, MANIFEST, MODEL_VARIABLE, REBUILD, Run, resolve_run
 from mrnet_core.training import history
 
-VALIDATION_SCORES = "scores/validation_scores.csv"
 EPOCH_COLUMNS = (
     *("plane", "task", "seed", "epoch", "train_loss", "tuning_loss", "tuning_auc", "logit_sd", "seconds"),
     *("exams_per_second", "chosen"),
@@ -89,8 +89,8 @@ class RunView:
         Of a run without a manifest: where it lies, and True where it has the weights of every network's best seed.
     grades, grades_note
         Heatmap grades (``LocalisationGrade.record``) and what they are of; empty where the RUN brings none.
-    has_scores
-        True where it brings the scores of its validation exams.
+    scored
+        Whose scores it is judged by: its validation exams', else its tuning exams'; None where it brings neither.
     """
 
     name: str
@@ -114,7 +114,7 @@ class RunView:
     chosen: bool = False
     grades: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     grades_note: str = ""
-    has_scores: bool = False
+    scored: Split | None = None
 
     @property
     def planned(self) -> int:
@@ -211,7 +211,7 @@ def _finished(run: Run) -> RunView:
             trunk=dict(manifest.get("trunk") or {}),
             grades=grades,
             grades_note=note,
-            has_scores=run.has(VALIDATION_SCORES),
+            scored=scored_split(run),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{run.folder / MANIFEST} is malformed ({error!r}): {REBUILD}") from error

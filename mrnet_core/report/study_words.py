@@ -14,8 +14,11 @@ HEADS = {
     "auc1": "First model",
     "auc2": "Second model",
     "brier": "Brier score",
+    "called": "Called positive",
+    "called_elsewhere_x": "Of them, hot spot missed",
     "energy": "Energy inside",
     "energy_chance": "Energy inside by chance",
+    "energy_gain": "Energy above chance",
     "estimate": "Estimate",
     "group": "Lesions",
     "in_the_large": "In the large (0)",
@@ -63,7 +66,10 @@ def words_table(frame: pd.DataFrame) -> pd.DataFrame:
         low, high = ("lower", "upper") if name == middle and "lower" in cells else (f"{name}_lower", f"{name}_upper")
         if _is_bound(name, cells, middle) or (name == "x" and "n" in cells):
             continue
-        if low in cells and high in cells:
+        if f"{name}_lowest" in cells:
+            title = head(name) + CI if _any(cells.get(low)) else head(name)
+            columns[title] = _rows_with_bounds(name, cells)
+        elif low in cells and high in cells:
             title = IDEALS.get(name) or head(name)
             title += "" if title.endswith(")") else CI
             columns[title] = [_joined(name, *three) for three in zip(cells[name], cells[low], cells[high], strict=True)]
@@ -94,8 +100,29 @@ def cell_text(value: object) -> str:
 def _is_bound(name: str, cells: dict[str, list], middle: str | None) -> bool:
     if name in ("lower", "upper"):
         return middle is not None and {"lower", "upper"} <= cells.keys()
-    body = re.sub("_(lower|upper)$", "", name)
-    return body != name and {body, f"{body}_lower", f"{body}_upper"} <= cells.keys()
+    body = re.sub("_(lower|upper|lowest|highest)$", "", name)
+    whole = {body, f"{body}_lower", f"{body}_upper"} <= cells.keys() or f"{body}_lowest" in cells
+    return body != name and whole
+
+
+def _any(values: list | None) -> bool:
+    return values is not None and not pd.isna(values).all()
+
+
+def _rows_with_bounds(name: str, cells: dict[str, list]) -> list[str]:
+    """Cells of a column of which some rows have an interval, and others, means over random draws, a range."""
+    texts = []
+    for place, value in enumerate(cells[name]):
+        ends = {
+            end: cells.get(f"{name}_{end}", {place: None})[place] for end in ("lower", "upper", "lowest", "highest")
+        }
+        if pd.notna(ends["lower"]):
+            texts.append(_joined(name, value, ends["lower"], ends["upper"]))
+        elif pd.notna(ends["lowest"]):
+            texts.append(f"{number(value)} ({number(ends['lowest'])} to {number(ends['highest'])})")
+        else:
+            texts.append(cell_text(value))
+    return texts
 
 
 def _joined(name: str, *values: float) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from mrnet_core.api import evidence, run_view, run_words
 from mrnet_core.api.run_view import RunView
 from mrnet_core.config import tuning_words
-from mrnet_core.domain import ArtifactError, InputError, Task
+from mrnet_core.domain import ArtifactError, InputError, Split, Task
 from mrnet_core.ui.evidence_sources import KEPT, load_validation
 from mrnet_core.ui.evidence_state import choose_task, choose_word
 from mrnet_core.ui.figures import show_figure
@@ -147,20 +147,23 @@ def _show_trunk(view: RunView) -> None:
 
 
 def show_scores(view: RunView) -> None:
-    """AUC on the validation exams with its interval beside the shortcut's; each network's own below."""
+    """AUC on the exams the run is judged by with its interval, the shortcut's beside it; each network's own below."""
     st.subheader("Scores", anchor=False)
-    validation = load_validation("model") if view.has_scores else None
+    validation = load_validation("model") if view.scored else None
     if validation is not None:
         who = "network of each task" if view.one_plane else "ensemble"
-        words = f"The {who} on the validation exams, which chose nothing; 95% DeLong intervals."
+        chosen = "validation exams, which chose nothing" if view.scored is Split.VALIDATION else "tuning exams"
+        words = f"The {who} on the {chosen}; 95% DeLong intervals."
+        if view.scored is Split.TUNING:
+            words += f" {tuning_words(view.config)}"
         if validation.shortcut:
             words += " Shortcut: a regression on effusion and contusion alone, which a network must beat."
         st.caption(words)
         text, exact = run_view.validation_auc_text(validation), evidence.auc_frame(validation)
         show_table(text, "auc", csv=exact, alt="AUC by task")
         st.html(f'<a class="mr-link" href="validation?source=model" target="_self">{MORE_SCORES}</a>')
-    elif not view.has_scores:
-        st.info("This model brings no scores of validation exams.")
+    elif not view.scored:
+        st.info("This model brings no scores of validation or tuning exams.")
     if len(view.aucs):
         with st.expander("AUC of every network" + " and of both ensembles" * (not view.one_plane)):
             st.caption(tuning_words(view.config))

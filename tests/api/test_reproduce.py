@@ -84,7 +84,12 @@ def test_the_report_holds_regressions_grades_the_simulated_readers_and_its_figur
     page = lxml.html.parse(str(report / "report.html")).getroot()
     acl = next(row for row in table_below(page, "Regressions") if row["Task"] == "ACL tear")
     assert [acl[plane.display_name] for plane in Plane] == ["1.000", "3.000", "2.000"]
-    assert {row["Pointing game"] for row in table_below(page, "Whole validation set")} == {"0.625", "0.125"}
+    whole = table_below(page, "Whole validation set")
+    values = {row["Pointing game (95% CI)"] for row in whole}
+    assert values == {"0.625 (0.525, 0.725)", "0.125 (0.000 to 0.375)"}
+    calls = {(row["Network"], row["Called positive"], row["Of them, hot spot missed"]) for row in whole}
+    assert calls == {("trained", "6", "2"), ("untrained", "6", "2")}
+    assert "Do the heatmaps point at the lesion?" in page.text_content()
     assert "Graded on eight exams of the tests." in page.text_content()
     assert len(table_below(page, "Table 2, this study (simulated readers)")) == 9
     assert "they show that the analysis runs, and nothing else" in page.text_content()
@@ -141,10 +146,24 @@ def test_the_exams_that_chose_something_are_named_and_the_validation_exams_are_n
 def test_a_report_of_an_inner_choice_without_validation_exams_calls_no_figure_too_good(tmp_path):
     run = begin_run(tmp_path / "run")
     write_whole(run / "config.json", TrainConfig(tuning="inner").to_json())
-    finish_run(run, synthetic=False)
-    for path in (run / "scores").glob("validation_*"):
-        path.unlink()
+    finish_run(run, synthetic=False, scored="tuning")
     reproduce.write_report(tmp_path, run, EnsembleSummary(run, (regression(Task.ACL, "training"),), ()))
     text = lxml.html.parse(str(tmp_path / "report.html")).getroot().text_content()
     assert "15% of the training exams chose the epochs. There are no validation exams: MRNet-v1.0 has none" in text
     assert "too good" not in text
+
+
+def test_without_validation_exams_the_tuning_exams_are_evaluated_as_fully_and_called_so(tmp_path):
+    """As for MRNet-v1.0, whose public split has no others."""
+    run = begin_run(tmp_path / "run")
+    finish_run(run, synthetic=False, scored="tuning")
+    reproduce.write_report(tmp_path, run, EnsembleSummary(run, (regression(Task.ACL, "training"),), ()))
+    page = lxml.html.parse(str(tmp_path / "report.html")).getroot()
+    rows = table_below(page, "AUC on the tuning exams")
+    assert len(rows) == 3
+    assert all(row["AUC (95% CI)"].startswith(f"{BY_PAIRS:.3f} (") for row in rows)
+    text, pictures = page.text_content(), {one.get("alt") for one in page.iter("img")}
+    assert tuning_words(TrainConfig()) in text
+    assert "validation exams chose nothing" not in text
+    assert "Rates on the tuning exams at two operating points" in text
+    assert any("ROC" in caption for caption in pictures), pictures

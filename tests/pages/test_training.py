@@ -85,6 +85,15 @@ def test_a_model_of_one_plane_shows_scores_of_its_networks_and_no_ensemble(open_
     assert "The ensemble on the validation exams" in texts(open_page(finish_run(begin_run(tmp_path / "whole"))))
 
 
+def test_a_model_without_validation_exams_shows_the_auc_on_its_tuning_exams_and_what_they_chose(open_page, tmp_path):
+    page = open_page(finish_run(begin_run(tmp_path / "run"), scored="tuning"))
+    said = texts(page)
+    assert "The ensemble on the tuning exams; 95% DeLong intervals." in said
+    assert said.count(tuning_words(TrainConfig())) == 1
+    assert "chose nothing" not in said
+    assert "0.867 (" in html(page)  # 13 of 15 pairs
+
+
 def test_every_chart_has_an_alternative_text_and_a_provenance_that_says_synthetic(open_page, tmp_path):
     page = open_page(finish_run(begin_run(tmp_path / "run")))
     alts = [chart.alt for chart in charts(page)]

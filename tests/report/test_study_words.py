@@ -24,6 +24,28 @@ def test_an_estimate_and_its_bounds_become_one_cell_and_an_infinite_ratio_keeps_
     }
 
 
+def test_rows_of_one_column_may_have_an_interval_a_range_over_draws_or_neither():
+    frame = pd.DataFrame(
+        {
+            "pointing": [0.75, 0.25, math.nan],
+            "pointing_lower": [0.5049, math.nan, math.nan],
+            "pointing_upper": [0.9, math.nan, math.nan],
+            "pointing_lowest": [math.nan, 0.125, math.nan],
+            "pointing_highest": [math.nan, 0.5, math.nan],
+            "energy": [0.3, 0.2, None],
+            "energy_lowest": [None, 0.1, None],
+            "energy_highest": [None, 0.4, None],
+            "called": [7, None, None],
+        },
+        dtype=object,
+    )
+    assert words_table(frame).to_dict("list") == {
+        "Pointing game (95% CI)": ["0.750 (0.505, 0.900)", "0.250 (0.125 to 0.500)", "–"],
+        "Energy inside": ["0.300", "0.200 (0.100 to 0.400)", "–"],
+        "Called positive": ["7", "–", "–"],
+    }
+
+
 def test_counts_are_joined_empty_notes_go_and_two_columns_of_one_head_both_stay():
     frame = pd.DataFrame(
         {
