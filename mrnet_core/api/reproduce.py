@@ -158,7 +158,7 @@ def write_report(out: Path, run: Path, summary: EnsembleSummary) -> Path:
 def _about(manifest: dict) -> Section:
     words = [
         f"Trained on {manifest['trained_on']}. Device: {manifest['device']}. Training: "
-        f"{manifest['seconds'] / 60:.0f} minutes. Version {manifest['version']}, commit "
+        f"{manifest['seconds'] / 60:.0f} minutes of steps. Version {manifest['version']}, commit "
         f"{run_view.commit_words(manifest, digits=40) or 'unknown'}.",
         f"The paper: {paper.CITATION}.",
     ]

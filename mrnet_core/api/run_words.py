@@ -44,11 +44,15 @@ def _epoch_seconds(view: RunView) -> float:
 
 
 def throughput_words(view: RunView) -> str:
-    """Exams a second and seconds of the whole run, in a sentence."""
+    """Exams a second of a network beside others and of the whole run, and its seconds, in a sentence."""
     if view.networks.empty:
         return ""
     speed, seconds = view.networks["exams_per_second"], view.networks["seconds"].sum()
-    return (
-        f"One network takes {speed.min():.1f} to {speed.max():.1f} exams a second (median of its epochs); all "
-        f"{len(view.networks)} together took {duration(float(seconds))} of training so far."
-    ).replace(" so far", "" if view.finished else " so far")
+    words = (
+        f"Beside the others one network takes {speed.min():.1f} to {speed.max():.1f} exams a second (median of its "
+        f"epochs); the steps of all {len(view.networks)} took {duration(float(seconds))}"
+    )
+    epochs, exams = view.epochs[view.epochs["epoch"] > 0], max((one["n"] for one in view.coefficients), default=0)
+    if view.finished and exams and len(epochs):
+        words += f", {exams * len(epochs) / epochs['seconds'].sum():,.0f} exams a second through a network"
+    return words + ("." if view.finished else " so far.")

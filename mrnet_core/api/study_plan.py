@@ -257,11 +257,12 @@ def estimate(plan: StudyPlan, device: str | None) -> Estimate:
         passes += FORWARD * len(config.planes) * len(config.seeds) * (training + chooses)
     wide = 1.0 if gpu else config.trunk.slices / 32  # a GPU waits for launches, not for arithmetic
     pictured = plan.counts.get(Split.VALIDATION, 0) * len(Plane) if plan.graded else 0
+    answer = (step_seconds("cpu") if gpu else one) if pictured else 0.0  # heatmaps are graded on the processor
     return Estimate(
         cohort=_cohort_seconds(plan, where) if plan.folder is None else 0.0,
         trunk=config.trunk.steps * one * wide * 1.35 if config.initialisation == "cells" else 0.0,
         networks=passes * share * fast,
-        rest=60 + pictured * share * (GRADED_STEPS * one + GRADED_SECONDS),
+        rest=60 + pictured * share * (GRADED_STEPS * answer + GRADED_SECONDS),
     )
 
 

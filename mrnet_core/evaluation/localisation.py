@@ -10,8 +10,8 @@ Measures
     energy: the share of the map above zero, upsampled to pixels, that lies inside the lesion.
 What they are held against
     chance: a cell (slice, pixel) of the knee taken blindly;
-    prior: the exam's own hot spot tested on the other exams' lesions, which a network that always points to one place
-    reaches without looking;
+    prior: the exam's own hot spot tested on the other exams' lesions; a network that always points to one place scores
+    its prior, but where hot spots scatter, one well chosen place may score higher than their prior;
     untrained networks: the same grades of other sets of cases, one a random draw (``over_draws``).
 """
 

@@ -32,7 +32,7 @@ def run_card(fields: Mapping[str, Any], config: TrainConfig | None) -> dict[str,
             card["Start"] += "; epoch 0 fits the last layer alone"
     seconds = fields.get("seconds")
     card["Device"] = str(fields.get("device", ""))
-    card["Training time"] = "" if seconds is None else duration(float(seconds))
+    card["Training time"] = "" if seconds is None else f"{duration(float(seconds))} of steps, the trunk's included"
     card["Regressions fitted on"] = {
         "training": "training-set predictions, as in the paper",
         "out-of-fold": "out-of-fold predictions of refitted last layers",
@@ -98,7 +98,7 @@ def networks_frame(summary: pd.DataFrame, kept: dict[str, int]) -> pd.DataFrame:
             "Tuning AUC": number(row["tuning_auc"]),
             "SD of the logit": spread,
             "Exams a second": number(row["exams_per_second"], 1),
-            "Seconds": number(row["seconds"], 0),
+            "Seconds (its share)": number(row["seconds"], 0),
         }
         if kept:
             cells["In the model"] = "yes" if kept.get(f"{row['plane']}_{row['task']}") == row["seed"] else "no"

@@ -38,9 +38,10 @@ GRADES_SAY = (
     "The digital knee knows where its lesions are. The pointing game asks, for exams with the finding, how often the "
     "hottest cell of the hottest slice lies within 36 pixels, about one cell of the heatmap, of the lesion. It tells "
     "whether the strongest evidence comes from the right place. It does not tell that the answer is right, that the "
-    "lesion was seen whole, or that a heatmap outlines it; and a network that always points to the middle of the joint "
-    "scores what the prior scores. Only what lies above prior, chance and the untrained networks speaks for looking; "
-    "the untrained ones are random draws, and their range shows how far from chance luck leads."
+    "lesion was seen whole, or that a heatmap outlines it. The prior is the network's own hot spots tested on other "
+    "exams' lesions: where they scatter it is low, and one well chosen place, pointed at always, can score higher (the "
+    "lesions of a task lie close together). So a value a little above prior and chance does not speak for looking yet. "
+    "The untrained networks are random draws, and their range shows how far from chance luck leads."
 )
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from mrnet_core.api import study_plan
 from mrnet_core.api.cohorts import CohortOrder
@@ -135,6 +136,16 @@ def test_the_estimate_of_a_tiny_study_is_what_one_exam_and_one_step_come_to_by_h
     assert found.networks == pytest.approx((57.6 + 367.2 + 216) * 0.15625)
     assert found.rest == pytest.approx(98.25)  # 60 s, and 12 exams · 3 planes · 0.3125 of (6 steps of 0.5 s and 0.4 s)
     assert found.words() == "about 6 minutes on this machine (cohort 1, trunk 1, networks 2, evaluation 2)"
+
+
+def test_grading_heatmaps_is_estimated_at_the_processors_speed_on_a_gpu_too(monkeypatch):
+    monkeypatch.setattr(study_plan, "choose_device", torch.device)
+    monkeypatch.setattr(study_plan, "_cohort_seconds", lambda plan, device: 60.0)
+    monkeypatch.setattr(study_plan, "recorded_step_seconds", lambda device: 0.001)
+    monkeypatch.setattr(study_plan, "step_seconds", lambda device: {"cpu": 0.5, "cuda": 0.01}[device])
+    plan = plan_study("tiny", None, Changes())
+    assert estimate(plan, "cuda").rest == pytest.approx(98.25)  # as on the processor
+    assert estimate(plan, "cuda").trunk == pytest.approx(120 * 0.01 * 1.35)
 
 
 def test_the_estimate_for_data_at_hand_has_no_cohort_no_trunk_and_the_folders_own_exams(
