@@ -7,6 +7,7 @@ nothing readable is an exam whose row says what is wrong, unless all it holds ar
 cohort's.
 """
 
+import os
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class _Below:
 def find_exams(folder: Path) -> dict[str, Path]:
     """Every exam below ``folder``, by its path from there (``patient/exam``), in the order of the paths.
 
+    A path that is no UTF-8, as old disks hold them, is named with its odd bytes written out (``M\\xfcller``).
+
     Raises
     ------
     InputError
@@ -76,7 +79,12 @@ def find_exams(folder: Path) -> dict[str, Path]:
         raise InputError(
             f"{folder} holds no exam: each exam is a folder or a zip below it (for a single one use `predict`)"
         )
-    return {path.relative_to(folder).as_posix(): path for path in sorted(exams)}
+    return {_name(path.relative_to(folder)): path for path in sorted(exams)}
+
+
+def _name(path: Path) -> str:
+    """A path in words that every table can hold: a byte that is no UTF-8 would end the run where its row is written."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _look(folder: Path, salt: str, *, top: bool = False) -> _Below:

@@ -154,7 +154,7 @@ def _header() -> bytes:
 def _lines(rows: Sequence[Mapping[str, str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.DictWriter(text, COLUMNS).writerows(rows)
-    return text.getvalue().encode("utf-8")
+    return text.getvalue().encode("utf-8", "backslashreplace")  # an error may name a path that is no UTF-8
 
 
 def _append(out: Path, row: Mapping[str, str]) -> None:

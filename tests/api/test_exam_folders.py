@@ -1,5 +1,7 @@
 """Which folders below a folder are exams: by the studies in their files, whatever the depth."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,17 @@ def test_flat_exams_are_not_opened_to_be_found(tmp_path, monkeypatch):
     write(tmp_path / "b")
     monkeypatch.setattr(exam_folders, "study_of", lambda *_: pytest.fail("a file was opened"))
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_name_that_is_no_utf8_is_written_out_and_still_leads_to_its_folder(tmp_path):
+    odd = tmp_path / "anna" / os.fsdecode(b"M\xfcller")
+    try:
+        odd.mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    write(odd, StudyInstanceUID=builder.uid("s1"))
+    write(tmp_path / "anna" / "Møller", StudyInstanceUID=builder.uid("s2"))
+    assert find_exams(tmp_path) == {"anna/M\\xfcller": odd, "anna/Møller": tmp_path / "anna" / "Møller"}
 
 
 def test_a_folder_without_exams_is_refused(tmp_path):

@@ -93,6 +93,26 @@ def test_an_exam_that_failed_is_tried_again_on_resuming_and_the_rest_is_not(rand
     assert float(after["c"]["acl"]) > 0
 
 
+def test_names_that_are_no_utf8_have_rows_of_scores_and_of_errors_and_are_gone_on_with(random_run, exams, tmp_path):
+    root = exams["c"].parent
+    odd, bad = (root / os.fsdecode(name) for name in (b"M\xfcller", b"N\xfc"))
+    try:
+        write_exam(odd, StudyInstanceUID=builder.uid("m"))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    (bad / "axial").mkdir(parents=True)
+    np.save(bad / "axial" / "0001.npy", np.zeros((5, 256, 256), np.uint8))
+    out = tmp_path / "scores.csv"
+    assert score_exams(find_exams(root), out, model=str(random_run)) == (5, 2)
+    rows = rows_of(out)
+    assert float(rows["M\\xfcller"]["acl"]) > 0
+    assert "N\\udcfc holds series to train on" in rows["N\\xfc"]["error"]
+    seen = []
+    score_exams(find_exams(root), out, model=str(random_run), resume=True, progress=lambda *counts: seen.append(counts))
+    assert seen == [(4, 1), (5, 2)], "errors alone are tried again"
+    assert rows_of(out) == rows
+
+
 def test_an_error_of_an_exam_that_is_gone_keeps_its_row(random_run, exams, tmp_path):
     out = tmp_path / "scores.csv"
     score_exams(exams, out, model=str(random_run))
