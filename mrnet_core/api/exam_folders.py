@@ -10,7 +10,9 @@ cohort's.
 import os
 import secrets
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from mrnet_core.datasets.npy_exam import plane_of_name
@@ -64,7 +66,7 @@ def find_exams(folder: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        No such folder, or no exam in it.
+        No such folder, no exam in it, or it is one exam itself, with a folder for each series.
     InstallationError
         The process that looks into DICOM files does not start.
     """
@@ -73,6 +75,11 @@ def find_exams(folder: Path) -> dict[str, Path]:
     files, folders = _entries(folder)
     salt = secrets.token_hex(16)
     exams = [path for path in files if _kind(path) == ZIP]
+    if not exams and _is_one_exam(folder, folders, salt):
+        raise InputError(
+            f"{folder} is one exam, with a folder for each series: name the folder that holds exams (for a single one "
+            "use `predict`)"
+        )
     for child in folders:
         exams += _look(child, salt, top=True).exams
     if not exams:
@@ -85,6 +92,19 @@ def find_exams(folder: Path) -> dict[str, Path]:
 def _name(path: Path) -> str:
     """A path in words that every table can hold: a byte that is no UTF-8 would end the run where its row is written."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _is_one_exam(folder: Path, folders: Sequence[Path], salt: str) -> bool:
+    """Whether the flat folders in a folder are the series of one exam.
+
+    Flat exams beside each other show in the first two that they are of two studies, so two files tell, however many
+    exams there are; only where those share a study is a file of every folder opened.
+    """
+    if any(child.is_symlink() for child in folders):
+        return False  # a folder of links was put together by hand, of exams
+    flat = (_images(files) for files, deeper in map(_entries, folders) if not deeper)
+    first = list(islice((study for images in flat if (study := study_of(images, salt))), 2))
+    return len(first) == 2 and first[0] == first[1] and _look(folder, salt).exams == [folder]
 
 
 def _look(folder: Path, salt: str, *, top: bool = False) -> _Below:
@@ -104,8 +124,7 @@ def _look(folder: Path, salt: str, *, top: bool = False) -> _Below:
     found.others |= any(_kind(path) not in (ZIP, *NO_EXAM_FILES) for path in files)
     # Most exams lie flat, each in a folder of its own: there is nothing to tell them from, and no need to open a file.
     flat = top and not folders and not zips
-    images = (path for path in files if _kind(path) not in (ZIP, NPY, *NO_EXAM_FILES))
-    study = None if flat else study_of(images, salt)
+    study = None if flat else study_of(_images(files), salt)
     if study is not None:
         found.studies.add(study)
     if study or planes or series_folders or any(path.name.casefold() == DICOMDIR for path in files):
@@ -120,6 +139,11 @@ def _look(folder: Path, salt: str, *, top: bool = False) -> _Below:
 
 def _kind(path: Path) -> str:
     return path.suffix.lower()
+
+
+def _images(files: Sequence[Path]) -> Iterator[Path]:
+    """The files that may be DICOM: those of no other kind by name."""
+    return (path for path in files if _kind(path) not in (ZIP, NPY, *NO_EXAM_FILES))
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:

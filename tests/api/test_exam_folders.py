@@ -97,11 +97,45 @@ def test_tables_and_masks_are_no_exam_and_a_folder_in_a_circle_ends(tmp_path):
     assert names(tmp_path) == ["empty", "exam"]
 
 
-def test_flat_exams_are_not_opened_to_be_found(tmp_path, monkeypatch):
-    write(tmp_path / "a")
-    write(tmp_path / "b")
-    monkeypatch.setattr(exam_folders, "study_of", lambda *_: pytest.fail("a file was opened"))
-    assert names(tmp_path) == ["a", "b"]
+def test_of_flat_exams_a_file_of_the_first_two_is_opened_however_many_they_are(tmp_path, monkeypatch):
+    for name in "abcd":
+        write(tmp_path / name, StudyInstanceUID=builder.uid(name))
+    opened = []
+    real = exam_folders.study_of
+
+    def watched(files, salt):
+        return real((opened.append(path) or path for path in files), salt)
+
+    monkeypatch.setattr(exam_folders, "study_of", watched)
+    assert names(tmp_path) == ["a", "b", "c", "d"]
+    assert opened == [tmp_path / "a" / "axial0.dcm", tmp_path / "b" / "axial0.dcm"]
+
+
+def test_flat_exams_of_npy_series_or_beside_a_zip_are_found_without_opening_a_file(tmp_path, monkeypatch):
+    for name in ("one/axial.npy", "two/axial.npy"):
+        (tmp_path / "npy" / name).parent.mkdir(parents=True)
+        np.save(tmp_path / "npy" / name, np.zeros((1, 256, 256), np.uint8))
+    exam(tmp_path / "beside", "s1")
+    (tmp_path / "beside" / "another.zip").write_bytes(b"")
+    monkeypatch.setattr(exam_folders, "study_of", lambda files, _: [pytest.fail(f"{file} read") for file in files])
+    assert names(tmp_path / "npy") == ["one", "two"]
+    assert names(tmp_path / "beside") == ["another.zip", "axial", "sagittal"]
+
+
+def test_an_exam_of_series_folders_is_refused_with_the_command_for_a_single_one(tmp_path):
+    one = tmp_path / "one"
+    exam(one, "s1", planes=("axial", "coronal", "sagittal"))
+    (one / "a report").mkdir()
+    (one / "a report" / "report.pdf").write_bytes(b"%PDF")
+    with pytest.raises(InputError, match=r"one is one exam, with a folder for each series: name .* use `predict`"):
+        find_exams(one)
+    assert names(tmp_path) == ["one"]
+
+
+def test_exams_of_two_patients_stay_a_cohort_though_the_first_lies_there_twice(tmp_path):
+    for name, patient in (("a", "P1"), ("b", "P1"), ("c", "P2")):
+        write(tmp_path / name, StudyInstanceUID=builder.uid(patient), PatientID=patient)
+    assert names(tmp_path) == ["a", "b", "c"]
 
 
 def test_a_name_that_is_no_utf8_is_written_out_and_still_leads_to_its_folder(tmp_path):
