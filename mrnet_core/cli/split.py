@@ -17,10 +17,12 @@ from mrnet_core.datasets.splits import (
     split_table,
 )
 from mrnet_core.domain import InputError, Plane, Task
-from mrnet_core.store import write_whole
+from mrnet_core.store import PARTIAL, write_whole
 
 WHERE_SERIES_LIE = f"<{'|'.join(Plane)}>/<exam>.npy"
 WHAT_SERIES_ARE = "standardised uint8 (s, 256, 256)"
+HEADER = "exam,split"
+"""First line of the table that is written, and what tells it from one that must not be lost."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +68,10 @@ def run(args: argparse.Namespace) -> int:
     rules = SplitRules(shares, args.at_least, args.seed)
     table = read_exam_table(args.table)
     splits = split_exams(table, rules)
+    _check_place(args.out)
     planes = lay_out(args.into, splits, table, args.series) if args.into else tuple(Plane)
     rows = "".join(f"{exam},{split.value}\n" for exam, split in splits.items())
-    write_whole(args.out, f"exam,split\n{rows}")
+    write_whole(args.out, f"{HEADER}\n{rows}")
     print(split_table(splits, table).to_string())
     print(f"Next: {_next_step(args, planes, [task for task in Task if task in table])}")
     if moved := moved_shares(splits, table, rules):
@@ -76,6 +79,24 @@ def run(args: argparse.Namespace) -> int:
     if "patient" not in table:
         print("note: no column patient, so that no patient is in two sets cannot be ensured", file=sys.stderr)
     return 0
+
+
+def _check_place(out: Path) -> None:
+    """Refuse an ``--out`` before a folder is laid out, which the same command would not fill twice.
+
+    An earlier table of this command may be written again: with the same table and seed it is the same one.
+    """
+    try:
+        if out.exists():
+            with out.open("rb") as file:
+                if file.readline(len(HEADER) + 2).strip() != HEADER.encode():
+                    raise InputError(f"{out} exists and is no table of `split`: give --out another name")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = out.with_name(out.name + PARTIAL)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}): name a place you may write to") from error
 
 
 def _next_step(args: argparse.Namespace, planes: Sequence[Plane], tasks: Sequence[Task]) -> str:

@@ -101,6 +101,38 @@ def test_a_refused_split_writes_nothing_and_says_what_works(capsys, table, serie
     assert split(capsys, *words, "--at-least", 9)[0] == 0
 
 
+def test_a_file_that_is_no_table_of_split_is_left_alone_and_an_earlier_one_is_written_again(capsys, table, tmp_path):
+    data = tmp_path / "data"
+    for out in (table, tmp_path / "notes.csv", tmp_path / "empty.csv"):
+        if out != table:
+            out.write_text("exam,split,why\n1,train,x\n" if out.name == "notes.csv" else "")
+        before = out.read_bytes()
+        status, said, err = split(capsys, table, "--out", out, "--at-least", 4, "--into", data)
+        assert (status, said) == (2, "")
+        assert f"{out} exists and is no table of `split`: give --out another name" in err
+        assert out.read_bytes() == before
+    assert not data.exists()
+    words = (table, "--out", tmp_path / "splits.csv", "--at-least", 4)
+    assert split(capsys, *words)[0] == 0
+    kept = (tmp_path / "splits.csv").read_bytes()
+    assert split(capsys, *words, "--into", data)[0] == 0, "the next step that the first one names"
+    assert (tmp_path / "splits.csv").read_bytes() == kept
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_a_folder_is_laid_out(capsys, table, tmp_path):
+    data = tmp_path / "data"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for out in (folder, table / "splits.csv"):
+        status, said, err = split(capsys, table, "--out", out, "--at-least", 4, "--into", data)
+        assert (status, said) == (2, "")
+        assert f"{out} cannot be written (" in err
+        assert not data.exists()
+    new = tmp_path / "new" / "splits.csv"
+    assert split(capsys, table, "--out", new, "--at-least", 4, "--into", data)[0] == 0
+    assert [path.name for path in new.parent.iterdir()] == ["splits.csv"]
+
+
 def test_a_laid_out_folder_is_one_that_train_opens_with_the_splits_of_the_table(capsys, table, series, tmp_path):
     data = tmp_path / "data"
     words = (table, "--out", tmp_path / "splits.csv", "--at-least", 4, "--into", data, "--series", series)
