@@ -6,8 +6,10 @@ in words every field that was set to something else, for the model's card.
 
 import hashlib
 import json
-import math
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +98,15 @@ class TrainConfig:
     trunk: TrunkConfig = field(default_factory=TrunkConfig)  # used where initialisation is "cells"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "planes", tuple(plane for plane in Plane if plane in map(Plane, self.planes)))
-        object.__setattr__(self, "tasks", tuple(task for task in Task if task in map(Task, self.tasks)))
-        object.__setattr__(self, "seeds", tuple(dict.fromkeys(int(seed) for seed in self.seeds)))
+        for name in ("planes", "tasks", "seeds"):
+            _list(name, getattr(self, name))
+        for seed in self.seeds:
+            _at_least("a seed", seed, 0)
+        object.__setattr__(self, "planes", _in_order(Plane, self.planes))
+        object.__setattr__(self, "tasks", _in_order(Task, self.tasks))
+        object.__setattr__(self, "seeds", tuple(dict.fromkeys(self.seeds)))
         if not (self.planes and self.tasks and self.seeds):
             raise InputError("training needs at least one plane, one task and one seed; one of them is empty")
-        if min(self.seeds) < 0:
-            raise InputError(f"a seed is a whole number from 0; got {min(self.seeds)}")
         _at_least("epochs", self.epochs, 0)
         _at_least("exams_per_step", self.exams_per_step, 1)
         _at_least("side_by_side", self.side_by_side, 0)
@@ -115,10 +119,12 @@ class TrainConfig:
         for name in ("weight_decay", "clip"):
             _between(name, getattr(self, name), 0, MOST)
         _one_of("precision", self.precision, PRECISIONS)
-        if not self.initialisation.endswith(WEIGHT_FILES):
+        if not isinstance(self.initialisation, str) or not self.initialisation.endswith(WEIGHT_FILES):
             _one_of("initialisation", self.initialisation, (*INITIALISATIONS, "a file of AlexNet weights"))
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("tuning", self.tuning, TUNING_SETS)
+        if not isinstance(self.head_first, bool):
+            raise InputError(f"head_first must be true or false; got {self.head_first!r}")
         if self.epochs == 0 and not self.head_first:
             raise InputError("0 epochs leave the last layer at random; give head_first, or 1 epoch and more")
 
@@ -137,7 +143,7 @@ class TrainConfig:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"the training configuration is no JSON: {error}") from error
         if not isinstance(values, dict):
             raise InputError("the training configuration must be one JSON object")
@@ -147,8 +153,7 @@ class TrainConfig:
         _known(cls, values)
         _known(TrunkConfig, trunk)
         try:
-            sequences = {name: tuple(values[name]) for name in ("planes", "tasks", "seeds") if name in values}
-            return cls(**(values | sequences), trunk=TrunkConfig(**trunk))
+            return cls(**values, trunk=TrunkConfig(**trunk))
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"the training configuration has a value that its field does not allow: {error}"
@@ -275,6 +280,17 @@ def _known(cls: type, values: dict) -> None:
         raise InputError(f"the training configuration has unknown fields: {', '.join(unknown)}")
 
 
+def _list(name: str, value: Any) -> None:
+    """Text is no list, though it gives its letters one by one."""
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{name} must be a list; got {value!r}")
+
+
+def _in_order(kind: type[StrEnum], values: Sequence[str]) -> tuple:
+    chosen = {kind(value) for value in values}
+    return tuple(member for member in kind if member in chosen)
+
+
 def _at_least(name: str, value: int, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}")
@@ -291,7 +307,7 @@ def _between(name: str, value: float, least: float, most: float) -> None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _share(name: str, value: float) -> None:
