@@ -5,21 +5,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mrnet_core.datasets.synthetic import EXAMS
-from mrnet_core.domain import DatasetError, Split
+from mrnet_core.datasets.tables import MISSING, columns_of, read_table
+from mrnet_core.domain import DatasetError, InputError, Split
 
 UNCHECKED = "that no patient is in two sets cannot be checked"
 NO_PATIENTS = f"The data folder names no patients (MRNet-v1.0 carries no ids of them): {UNCHECKED}."
 """What is said of every model of such data."""
+UNKNOWN_PATIENT = (*MISSING, "n/a", "#N/A", "null", "NULL", "None")
+"""Cells of a patient who is not known: what programs write for nothing."""
 SHOWN = 5
 """How many patients a message names."""
 
 
 def read_patients(root: Path, width: int) -> dict[str, str]:
     """Patient by exam, for the exams whose patient is known; none where the folder has no such table.
+
+    The table is read as ``split`` reads one: also with semicolons or tabs, in any case and with white space around a
+    cell; a patient who is not known is an empty cell, ``NA`` and the like.
 
     Parameters
     ----------
@@ -31,21 +36,25 @@ def read_patients(root: Path, width: int) -> dict[str, str]:
     Raises
     ------
     DatasetError
-        The table cannot be read, or gives one exam two patients.
+        The table cannot be read, a row has more or fewer cells than the header or no exam, or one exam has two
+        patients.
     """
     path = root / EXAMS
     if not path.is_file():
         return {}
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise DatasetError(f"{path} cannot be read as a CSV table: {error}") from error
-    if not {"exam", "patient"} <= set(table):
-        return {}
+        columns = columns_of(path)
+        # Another table of that name is left alone; what has no printable header is no text table, and refused below.
+        if columns and "".join(columns).isprintable() and not {"exam", "patient"} <= set(columns):
+            return {}
+        table = read_table(path, ("exam", "patient"))
+        exams = table.words("exam")
+    except InputError as error:
+        raise DatasetError(f"{path} cannot be read as a CSV table of exams and patients: {error}") from error
     patients: dict[str, str] = {}
-    for exam, patient in zip(table["exam"], table["patient"].str.strip(), strict=True):
-        name = exam.strip().zfill(width)
-        if patient and patients.setdefault(name, patient) != patient:
+    for exam, patient in zip(exams, table.cells["patient"], strict=True):
+        name = exam.zfill(width)
+        if patient not in UNKNOWN_PATIENT and patients.setdefault(name, patient) != patient:
             raise DatasetError(f"{path} names two patients of exam {name}: {patients[name]} and {patient}")
     return patients
 

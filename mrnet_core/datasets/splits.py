@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mrnet_core.datasets.division import Wanted, divide
 from mrnet_core.datasets.mrnet_v1 import CONTRADICTION, FEWEST_OF_A_LABEL, torn_and_normal
-from mrnet_core.datasets.tables import BINARY, MISSING, Table, read_table
+from mrnet_core.datasets.patients import UNKNOWN_PATIENT
+from mrnet_core.datasets.tables import BINARY, Table, read_table
 from mrnet_core.domain import DatasetError, InputError, Split, Task
 
 PAPER_POSITIVES = 50
@@ -21,8 +22,6 @@ NEAR_SHARE = 0.02
 """A set within so much of its share has kept it: whole exams and whole patients allow no more in small tables."""
 MOST = 1_000_000
 """Neither a share nor a number of positives is larger: more exams than any table has."""
-UNKNOWN_PATIENT = (*MISSING, "n/a", "#N/A", "null", "NULL", "None")
-"""Cells of a patient who is not known: what programs write for nothing."""
 INNER_SEED = 20181127
 """The inner split is one and the same for every plane, task and seed of a run."""
 

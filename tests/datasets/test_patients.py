@@ -5,6 +5,7 @@ import pytest
 
 from mrnet_core.datasets.patients import (
     NO_PATIENTS,
+    UNKNOWN_PATIENT,
     groups_of,
     patient_words,
     patients_in_two_splits,
@@ -19,8 +20,37 @@ def folder(tmp_path, text):
 
 
 def test_patients_are_read_by_exam_with_zeros_filled_up_and_blanks_left_out(tmp_path):
-    root = folder(tmp_path, "exam,patient,side\n1,A 7,L\n0002,A 7,R\n3,,L\n4, NA ,R\n")
-    assert read_patients(root, 4) == {"0001": "A 7", "0002": "A 7", "0004": "NA"}
+    root = folder(tmp_path, "exam,patient,side\n1,A 7,L\n0002,A 7,R\n3,,L\n4, N A ,R\n")
+    assert read_patients(root, 4) == {"0001": "A 7", "0002": "A 7", "0004": "N A"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exam;patient\n1;A\n2;A\n", "Exam,Patient\r\n1,A\r\n2,A\r\n", "\ufeffexam\tPATIENT \n1\tA\n2\tA\n"],
+)
+def test_semicolons_tabs_and_capitals_name_the_patients_as_split_takes_them(tmp_path, text):
+    assert read_patients(folder(tmp_path, text), 4) == {"0001": "A", "0002": "A"}
+
+
+def test_what_programs_write_for_nothing_is_no_patient(tmp_path):
+    rows = "".join(f"{exam},{word}\n" for exam, word in enumerate(UNKNOWN_PATIENT))
+    assert read_patients(folder(tmp_path, f"exam,patient\n{rows}90,A\n"), 4) == {"0090": "A"}
+
+
+def test_rows_that_do_not_fit_the_header_are_refused_where_they_would_lose_the_patients(tmp_path):
+    for text, message in (
+        ("exam,patient\n1,A,\n2,A,\n", r"exams\.csv, line 2 \(row 1 of the data\): 3 cells where the header has 2"),
+        ("exam,patient\n1,A\n2\n", r"line 3 \(row 2 of the data\): 1 cells where the header has 2"),
+        ("exam,patient\n1,A\n,B\n", "line 3 .*: exam is empty; give every row a"),
+        ("exam,patient,exam\n1,A,2\n", "has the column exam twice; keep one"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            read_patients(folder(tmp_path, text), 4)
+    assert read_patients(folder(tmp_path, "exam,side\n1,L,\n2\n"), 4) == {}, "no patients are in it"
+    for raw in ("exam,side\n1,L\n".encode("utf-16"), "exam,patient\n1,Müller\n".encode("latin-1")):
+        (tmp_path / "exams.csv").write_bytes(raw)
+        with pytest.raises(DatasetError, match="is no UTF-8 text"):
+            read_patients(tmp_path, 4)
 
 
 @pytest.mark.parametrize("text", ["exam,side\n1,L\n", "id,patient\n1,A\n"])
