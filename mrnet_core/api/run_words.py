@@ -37,10 +37,16 @@ def news_words(view: RunView) -> str:
 
 
 def _epoch_seconds(view: RunView) -> float:
-    """Of the longest epoch of a plane, whose networks train side by side and share its time."""
+    """By the clock, of the longest epoch of a plane: its networks share the time, and so do planes that train at once.
+
+    Planes train at once where several have begun and are not at their last epoch.
+    """
     if view.epochs.empty:
         return 0.0
-    return float(view.epochs.groupby(["plane", "seed", "epoch"])["seconds"].sum().max())
+    share = view.epochs.groupby(["plane", "seed", "epoch"])["seconds"].sum().max()
+    last = view.epochs.groupby(["plane", "seed"])["epoch"].max()
+    at_once = (last < view.config.epochs).sum() if view.config is not None else 1
+    return float(share * max(1, at_once))
 
 
 def throughput_words(view: RunView) -> str:

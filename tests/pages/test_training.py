@@ -181,6 +181,13 @@ def test_the_longer_a_planes_epochs_the_longer_a_run_may_be_silent(tmp_path):
     assert "--resume" in run_words.news_words(replace(slow, silent=3700))
 
 
+def test_planes_that_train_at_once_share_the_clock_and_the_run_may_be_silent_for_all_of_them(tmp_path):
+    view = run_view.read_run(begin_run(tmp_path / "run", epochs=2))
+    shared = replace(view, silent=10_700, epochs=view.epochs.assign(seconds=400.0))  # 3 planes of 1,200 s: an hour
+    assert "--resume" not in run_words.news_words(shared)
+    assert "--resume" in run_words.news_words(replace(shared, silent=10_900))
+
+
 def test_a_run_whose_networks_have_not_begun_says_so(open_page, tmp_path):
     page = open_page(begin_run(tmp_path / "run", planes=()))
     assert "No network has finished an epoch yet" in page.info[0].value
