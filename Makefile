@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 OUT ?= build/study
+JOBS ?= 2
 
 .PHONY: app test lint reproduce clean help
 
@@ -15,9 +16,9 @@ help:            ## list the commands
 app: $(VENV)/.app ## start the app on 127.0.0.1:8501 (PORT=… for another port)
 	@PYTHON="$(BIN)/python" PORT="$(PORT)" bash scripts/serve.sh
 
-test: $(VENV)/.dev ## run every test
+test: $(VENV)/.dev ## run every test, in JOBS processes of one thread; ARGS="-q tests/stats" a part
 	@echo "Running every test"
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 reproduce: $(VENV)/.app ## the study in OUT (build/study); DATA=… own data, 50 epochs; SIZE=tiny|small|paper; ARGS="--epochs 5"
 	@$(BIN)/python -m mrnet_core reproduce --out $(OUT) $(if $(DATA),--data $(DATA)) $(if $(SIZE),--size $(SIZE)) $(ARGS)
