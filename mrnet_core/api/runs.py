@@ -28,7 +28,7 @@ from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import Outcome, commit, departures, finished, read_outcome
 from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
 from mrnet_core.training.progress import Display
-from mrnet_core.training.stacking import out_of_fold
+from mrnet_core.training.stacking import fold_words, out_of_fold
 from mrnet_core.training.state import load_state
 from mrnet_core.training.sweep import Engine, clear_checkpoints, finish, plan_jobs, run_local
 
@@ -142,7 +142,7 @@ def ensemble(
         write_whole(run / "ensemble.json", chosen.to_json())
     write_scores(run, outcomes, chosen, config)
     aucs = tuple(_aucs(outcomes, fitted, config))
-    warnings = (*_warnings(cards, fitted), *data_warnings(run))
+    warnings = (*_warnings(cards, fitted), *fold_words(outcomes, cards, FOLD_SEED), *data_warnings(run))
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
     left_out = (*_cohort_extras(run, outcomes, chosen, config), *_drop_old_grades(run))
     first, trunk = next(iter(cards.values())), trunk_record(run)

@@ -1,8 +1,9 @@
 """What a finished network says of every exam, kept until the regressions are fitted.
 
 ``RUN/checkpoints/<name>.npz``: for each split ``exams``, ``labels`` (of the network's task), ``features`` (what the
-last layer sees) and ``logits``. They come from the weights as they are shipped (float16). Tuning and validation exams
-are computed in float32, as serving does; training exams, which only the regressions see, in the run's arithmetic.
+last layer sees) and ``logits``; of the training exams also ``groups``, a number for each patient. They come from the
+weights as they are shipped (float16). Tuning and validation exams are computed in float32, as serving does; training
+exams, which only the regressions see, in the run's arithmetic.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from torch import Tensor
 from mrnet_core import __version__
 from mrnet_core.config import WEIGHT_FILES, TrainConfig, with_values
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
-from mrnet_core.datasets.patients import patient_words
+from mrnet_core.datasets.patients import groups_of, patient_words
 from mrnet_core.domain import COLLAPSED_LOGIT_SD, ArtifactError, Plane, Split, Task
 from mrnet_core.models import MRNet, NetworkCard, load_network, save_network, trained_on
 from mrnet_core.store import ROOT, write_whole
@@ -34,12 +35,17 @@ from mrnet_core.training.network import Network, figures, logits_of, network_nam
 
 @dataclass(frozen=True)
 class Outcome:
-    """One split of one network: ids, labels ``(n,)``, features ``(n, 256)``, logits ``(n,)``."""
+    """One split of one network: ids, labels ``(n,)``, features ``(n, 256)``, logits ``(n,)``.
+
+    ``groups``: ``(n,)``, the same number for exams of one patient, as far as patients are known; None where nobody kept
+    it: not of training exams, or of a run from before it was kept.
+    """
 
     exams: tuple[str, ...]
     labels: NDArray[np.int8]
     features: NDArray[np.float32]
     logits: NDArray[np.float64]
+    groups: NDArray[np.int64] | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -118,6 +124,8 @@ def write_outcome(
         arrays[f"{split}_labels"] = data.label(network.task).numpy().astype(np.int8)
         arrays[f"{split}_features"] = features.numpy()
         arrays[f"{split}_logits"] = logits_of(model, features)
+        if split is Split.TRAIN:  # for the folds; numbers alone, so that no patient is named in RUN
+            arrays[f"{split}_groups"] = groups_of(data.exams, folder.patients)
     if Split.VALIDATION in sets:
         logits, labels = arrays[f"{Split.VALIDATION}_logits"], arrays[f"{Split.VALIDATION}_labels"]
         value = figures(logits, labels, network.weights)
@@ -144,6 +152,7 @@ def read_outcome(run: Path, name: str) -> dict[Split, Outcome]:
                     file[f"{split}_labels"],
                     file[f"{split}_features"],
                     file[f"{split}_logits"],
+                    file.get(f"{split}_groups"),
                 )
                 for split in Split
                 if f"{split}_exams" in file

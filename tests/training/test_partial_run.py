@@ -6,6 +6,7 @@ And what the manifest says of the networks that were joined.
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from mrnet_core.api import runs
@@ -17,6 +18,7 @@ from mrnet_core.config import TrainConfig
 from mrnet_core.domain import InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Predictor
 from mrnet_core.store import GRADES, network_hashes, write_whole
+from mrnet_core.training.outcome import outcome_path, read_outcome
 
 QUICK = {"epochs": 0, "head_first": True, "initialisation": "random", "precision": "float32"}
 
@@ -80,6 +82,33 @@ def test_the_card_says_of_more_planes_that_only_last_layers_are_refitted_and_whi
     assert second == penalty
     assert "the convolutions were trained on all training exams" in first
     assert "convolutions that saw every training exam" in OUT_OF_FOLD_SOURCE
+
+
+def test_folds_keep_the_patients_of_exams_csv_whole_and_where_they_cannot_the_ensemble_says_so(write_folder, tmp_path):
+    data = write_folder(tmp_path / "data", {Split.TRAIN: 12, Split.TUNING: 8})
+    rows = "".join(f"{exam},P{exam // 4}\n" for exam in range(20))  # of four exams of a patient, one to three are torn
+    (data / "exams.csv").write_text(f"exam,patient\n{rows}")
+    run = tmp_path / "run"
+    config = TrainConfig(planes=(Plane.SAGITTAL, Plane.AXIAL), tasks=(Task.ACL,), **QUICK)
+    train(data, run, config, device="cpu", engine=Engine())
+    outcome = read_outcome(run, "axial_acl_seed1")
+    assert outcome[Split.TRAIN].groups.tolist() == [exam // 4 for exam in range(12)]
+    assert outcome[Split.TUNING].groups is None
+    assert "out of fold" not in " ".join(ensemble(run).warnings)
+
+    def said_of(**groups):
+        for plane in config.planes:
+            path = outcome_path(run, f"{plane}_acl_seed1")
+            with np.load(path) as file:
+                arrays = {name: file[name] for name in file if name != "train_groups"}
+            np.savez(path, **arrays, **groups)
+        (said,) = (words for words in ensemble(run).warnings if "out of fold" in words)
+        assert said in manifest_of(run)["warnings"]
+        return said
+
+    one_torn_patient = np.where(outcome[Split.TRAIN].labels == 1, 99, np.arange(12))
+    assert said_of(train_groups=one_torn_patient).startswith("Predictions out of fold of acl: exams of a patient lie")
+    assert "was trained before runs kept which exams are of one patient" in said_of()
 
 
 def test_a_run_on_a_cohort_is_joined_where_pydicom_is_missing_and_what_was_left_out_is_said(
