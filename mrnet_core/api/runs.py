@@ -5,7 +5,7 @@ import io
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,10 +63,9 @@ def train(
     """
     run = Path(run)
     try:
-        with held(run) if run.is_dir() else nullcontext():
+        with held(run):
             setting, folder = prepare_run(data, run, config, device, resume)
             write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
-        with held(run):
             jobs = plan_jobs(setting.config)
             display = _display(setting, jobs)
             for words in (*data_warnings(run), *arithmetic_warnings(setting.config, torch.device(setting.device))):

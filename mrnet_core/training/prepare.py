@@ -6,7 +6,7 @@ A RUN remembers digests of the data it was begun on (``checkpoints/data.json``),
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -81,13 +81,23 @@ def prepare_run(
 def held(run: Path) -> Iterator[None]:
     """Hold a RUN for one training at a time; the system lets go of it when the process ends, however it ends.
 
-    Nothing is held where the system or the disk knows no locks.
+    The folder is made where there is none, for reading the data of a new RUN takes minutes and it must be held by
+    then; one that was made and is empty in the end is removed. Nothing is held where the system or the disk knows no locks.
 
     Raises
     ------
     InputError
-        Another process trains it.
+        Another process trains it, or the folder cannot be made.
     """
+    made = not run.is_dir()
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{run} is a file, and a run is a folder: name another --out") from error
+    except OSError as error:
+        raise InputError(
+            f"{run} cannot be made ({error.strerror}): name a place you may write to with --out"
+        ) from error
     try:
         # on demand: Python has it on POSIX alone
         import fcntl
@@ -102,7 +112,12 @@ def held(run: Path) -> Iterator[None]:
             raise InputError(f"{run} is being trained by another process: wait for it, or stop it first") from error
         except OSError:  # some network disks
             pass
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a folder that holds anything stays
+                if made:
+                    run.rmdir()
     finally:
         os.close(folder)
 

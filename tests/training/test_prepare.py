@@ -23,7 +23,7 @@ from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.datasets.patients import NO_PATIENTS, UNCHECKED
 from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.store import DEMO_RUN
-from mrnet_core.training import loop
+from mrnet_core.training import loop, prepare
 from mrnet_core.training.data import training_sets
 from mrnet_core.training.network import network_name
 from mrnet_core.training.prepare import held, prepare_run
@@ -300,6 +300,32 @@ def test_one_training_at_a_time_holds_a_run(few_exams, tmp_path):
         other.send_signal(signal.SIGKILL)
     with held(run):  # the killed process holds it no longer
         pass
+
+
+def test_of_two_trainings_that_begin_one_run_the_second_is_refused_while_the_first_still_reads_its_data(
+    few_exams, tmp_path, monkeypatch
+):
+    run, first = tmp_path / "new" / "run", replace(QUICK, epochs=0, head_first=True)
+    read = prepare._same_data
+
+    def another_begins(folder, begun):
+        monkeypatch.setattr(prepare, "_same_data", read)
+        with pytest.raises(InputError, match="is being trained by another process: wait for it, or stop it first"):
+            run_of(few_exams, run, replace(first, learning_rate=3e-4))
+        return read(folder, begun)
+
+    monkeypatch.setattr(prepare, "_same_data", another_begins)
+    run_of(few_exams, run, first)
+    assert TrainConfig.read(run / "config.json") == first
+
+
+def test_a_run_that_is_refused_leaves_no_empty_folder_and_takes_no_file_for_one(few_exams, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is a file, and a run is a folder: name another --out"):
+        run_of(few_exams, tmp_path / "file")
+    with pytest.raises(InputError, match="no such file"):
+        run_of(few_exams, tmp_path / "run", replace(QUICK, initialisation="absent.safetensors"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_worker_ends_when_its_parent_is_killed():
