@@ -30,6 +30,8 @@ PARTIAL = ".partial"
 """Ending of a file that is being written; never taken for a whole one."""
 CHECKPOINTS = "checkpoints"
 """Folder of a RUN that exists while it trains; in no manifest."""
+DATA_SEEN = f"{CHECKPOINTS}/data.json"
+"""Where a RUN keeps the digests of the data it was begun on; without it no training goes on."""
 GRADES = "scores/localisation.json"
 """Where a RUN keeps its heatmap grades."""
 TENSORBOARD = "tensorboard"
@@ -82,6 +84,11 @@ def unfinished_words(run: Path | str) -> str:
         "is no model yet, for its training is not finished or its networks are not joined: finish the training by the "
         f"`train` command that began it, with --resume, then run `python -m mrnet_core ensemble {run}`"
     )
+
+
+def bare(run: Path) -> bool:
+    """True where networks lie in a RUN without the checkpoints of their training: nothing of it can go on."""
+    return not (run / DATA_SEEN).is_file() and ((run / MANIFEST).is_file() or (run / "weights").is_dir())
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
-from mrnet_core.store import GRADES, network_hashes, write_manifest, write_whole
+from mrnet_core.store import GRADES, bare, network_hashes, write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import arithmetic_warnings
 from mrnet_core.training.loop import Job, Setting, trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import Outcome, commit, departures, finished, read_outcome
-from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk
+from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk, refuse_unfinished
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import fold_words, out_of_fold
 from mrnet_core.training.state import load_state
@@ -121,12 +121,27 @@ def ensemble(
     Raises
     ------
     InputError
-        No run, or networks that are not finished.
+        No run, networks or seeds that are not finished or were passed on without their checkpoints, or a training that
+        goes on in RUN.
     """
     if stacking not in STACKINGS:
         raise InputError(f"stacking {stacking!r} is unknown; choose one of {', '.join(STACKINGS)}")
     run = Path(run)
     config = read_config(run)
+    with held(run):
+        summary = _join(run, config, name, stacking)
+        if drop_checkpoints:
+            clear_checkpoints(run)
+    return summary
+
+
+def _join(run: Path, config: TrainConfig, name: str, stacking: str) -> EnsembleSummary:
+    """``ensemble`` once RUN is held: a training that ended meanwhile would put other weights behind the manifest."""
+    if bare(run):
+        raise InputError(
+            f"{run} holds networks whose checkpoints were removed, so nothing is left to join them from: use it as it "
+            "is, or train anew into another --out"
+        )
     cards, outcomes = {}, {}
     for plane in config.planes:
         for task in config.tasks:
@@ -135,6 +150,7 @@ def ensemble(
                 raise InputError(f"{path} is missing: finish the run with `train --data DIR --out {run} --resume`")
             _, cards[plane, task] = load_network(path)
             outcomes[plane, task] = read_outcome(run, network_name(plane, task, cards[plane, task].seed))
+    refuse_unfinished(config, run)
     fitted = _regressions(outcomes, config)
     chosen = fitted.get(stacking)
     if chosen is not None:
@@ -170,8 +186,6 @@ def ensemble(
         auc=list(aucs),
         warnings=list(warnings),
     )
-    if drop_checkpoints:
-        clear_checkpoints(run)
     return EnsembleSummary(run, coefficients, aucs, (*warnings, *left_out))
 
 

@@ -19,15 +19,15 @@ from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Split
 from mrnet_core.models import card_path, initialise, trained_on
 from mrnet_core.preprocess import Landmarks, fit_landmarks
-from mrnet_core.store import CHECKPOINTS, MANIFEST, file_hash, write_whole
+from mrnet_core.store import DATA_SEEN, MANIFEST, bare, file_hash, write_whole
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
 from mrnet_core.training.cells import load_cells
 from mrnet_core.training.loop import Setting, trunk_path
+from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, start_path
 from mrnet_core.training.state import load_state
 from mrnet_core.training.trunk import train_trunk
 
-DATA_SEEN = f"{CHECKPOINTS}/data.json"
 LANDMARK_EXAMS = 200
 """Training exams whose standardised series set the landmarks where the data folder brings none."""
 
@@ -72,7 +72,7 @@ def prepare_run(
         _keep_start(start, start_path(run, config))
     for path, text in landmarks.items():
         write_whole(path, text)
-    if not _complete(config, run):
+    if unfinished(config, run):
         (run / MANIFEST).unlink(missing_ok=True)
     return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
 
@@ -82,7 +82,8 @@ def held(run: Path) -> Iterator[None]:
     """Hold a RUN for one training at a time; the system lets go of it when the process ends, however it ends.
 
     The folder is made where there is none, for reading the data of a new RUN takes minutes and it must be held by
-    then; one that was made and is empty in the end is removed. Nothing is held where the system or the disk knows no locks.
+    then; one that was made and is empty in the end is removed. Nothing is held where the system or the disk knows no
+    locks.
 
     Raises
     ------
@@ -160,7 +161,7 @@ def _fetch_imagenet(folder: MRNetFolder) -> None:
 
 def _refuse_bare_model(run: Path) -> None:
     """Refuse to go on with a model whose checkpoints are gone: its networks would be trained anew, on any data."""
-    if not (run / DATA_SEEN).is_file() and ((run / MANIFEST).is_file() or (run / "weights").is_dir()):
+    if bare(run):
         raise InputError(
             f"{run} holds networks whose checkpoints were removed, so nothing is left to go on from and they would be "
             "trained anew: name another --out"
@@ -230,10 +231,31 @@ def data_warnings(run: Path) -> tuple[str, ...]:
     return tuple(_seen(run)["twins"])
 
 
-def _complete(config: TrainConfig, run: Path) -> bool:
-    return all(
-        finished(run, plane, task, seed) for plane in config.planes for task in config.tasks for seed in config.seeds
-    )
+def unfinished(config: TrainConfig, run: Path) -> list[str]:
+    """Names of the networks that a run was asked for and that are not finished, every seed of them."""
+    return [
+        network_name(plane, task, seed)
+        for plane in config.planes
+        for task in config.tasks
+        for seed in config.seeds
+        if not finished(run, plane, task, seed)
+    ]
+
+
+def refuse_unfinished(config: TrainConfig, run: Path) -> None:
+    """Refuse to join a run while networks or seeds of it are to be trained: which seed is kept is not known yet.
+
+    Raises
+    ------
+    InputError
+        It names them.
+    """
+    lacking = unfinished(config, run)
+    if lacking:
+        raise InputError(
+            f"{run} has networks that are not finished ({', '.join(lacking)}), and which seed is kept is known once "
+            f"all are: finish the run with `train --data DIR --out {run} --resume`"
+        )
 
 
 def _new_landmarks(folder: MRNetFolder, run: Path) -> dict[Path, str]:

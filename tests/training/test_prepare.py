@@ -102,6 +102,9 @@ def test_a_model_without_its_checkpoints_is_not_trained_anew_and_nothing_of_it_c
         with pytest.raises(InputError, match=f"{run} holds networks whose checkpoints were removed.* another --out"):
             run_of(few_exams, run, config, resume=True)
         assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+        with pytest.raises(InputError, match=f"{run} holds networks whose checkpoints were removed.* use it as it is"):
+            ensemble(run)
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     (finished / "manifest.json").unlink()
     with pytest.raises(InputError, match="checkpoints were removed"):
         run_of(few_exams, finished, resume=True)
@@ -216,6 +219,12 @@ def test_a_model_is_none_while_more_of_it_is_trained_and_one_that_lacks_nothing_
     ensemble(run)
     departures = json.loads((run / "manifest.json").read_text())["departures"]
     assert any(words.startswith("2 networks of different seeds for each plane and task") for words in departures)
+    prepare_run(few_exams, run, replace(QUICK, seeds=(3,)), "cpu", resume=True)  # and killed before its first step
+    with pytest.raises(
+        InputError, match=rf"not finished \(axial_acl_seed3\), .* `train --data DIR --out {run} --resume"
+    ):
+        ensemble(run)
+    assert not (run / "manifest.json").exists()
 
 
 def test_the_model_of_real_data_says_that_patients_cannot_be_told_apart(data, tmp_path):
@@ -297,6 +306,8 @@ def test_one_training_at_a_time_holds_a_run(few_exams, tmp_path):
         assert other.stdout.readline() == "held\n"
         with pytest.raises(InputError, match="is being trained by another process: wait for it, or stop it first"):
             run_of(few_exams, run, resume=True)
+        with pytest.raises(InputError, match="is being trained by another process: wait for it, or stop it first"):
+            ensemble(run)
         other.send_signal(signal.SIGKILL)
     with held(run):  # the killed process holds it no longer
         pass
