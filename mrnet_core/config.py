@@ -112,8 +112,13 @@ class TrainConfig:
         _at_least("side_by_side", self.side_by_side, 0)
         _at_least("warm_up", self.warm_up, 0)
         _above_zero("learning_rate", self.learning_rate)
-        for name in ("flip", "inner_share"):
-            _share(name, getattr(self, name))
+        _share("flip", self.flip)
+        _share("inner_share", self.inner_share)
+        if self.inner_share in (0, 1):
+            raise InputError(
+                "inner_share must lie between 0 and 1 and be neither, so that exams are left to train on and to "
+                f"choose the epoch; got {self.inner_share!r}"
+            )
         _between("rotation_degrees", self.rotation_degrees, 0, 180)
         _between("shift_pixels", self.shift_pixels, 0, MODEL_SIZE)
         for name in ("weight_decay", "clip"):

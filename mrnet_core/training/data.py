@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mrnet_core.datasets.mrnet_v1 import MRNetFolder
@@ -107,15 +108,26 @@ def training_sets(
     training = load_set(folder, Split.TRAIN, plane, device)
     if inner_share is None:
         return training, load_set(folder, Split.TUNING, plane, device)
-    chosen = inner_split(
-        folder.label_matrix(Split.TRAIN),
-        inner_share,
-        strata=folder.strata(Split.TRAIN),
-        groups=groups_of(folder.exams[Split.TRAIN], folder.patients),
-    )
+    chosen = inner_exams(folder, inner_share)
     return (
         training.part([index for index in range(len(training)) if not chosen[index]]),
         training.part([index for index in range(len(training)) if chosen[index]]),
+    )
+
+
+def inner_exams(folder: MRNetFolder, share: float) -> NDArray[np.bool_]:
+    """True for the training exams that choose the epoch where it is chosen on a ``share`` of them.
+
+    Raises
+    ------
+    DatasetError
+        One of the two parts would lack a positive or a negative of a task.
+    """
+    return inner_split(
+        folder.label_matrix(Split.TRAIN),
+        share,
+        strata=folder.strata(Split.TRAIN),
+        groups=groups_of(folder.exams[Split.TRAIN], folder.patients),
     )
 
 

@@ -22,6 +22,7 @@ from mrnet_core.preprocess import Landmarks, fit_landmarks
 from mrnet_core.store import DATA_SEEN, MANIFEST, bare, file_hash, write_whole
 from mrnet_core.training.arithmetic import choose_device, resolve_precision
 from mrnet_core.training.cells import load_cells
+from mrnet_core.training.data import inner_exams
 from mrnet_core.training.loop import Setting, trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, start_path
@@ -41,9 +42,11 @@ def prepare_run(
 
     Raises
     ------
+    DatasetError
+        The data folder breaks its format, or has too few training exams to choose the epoch on a part of them.
     InputError
-        The data folder breaks its format; RUN holds another run, one of other data or a model without its checkpoints,
-        or it exists and ``resume`` is off; or the file of initial weights is missing or holds no AlexNet.
+        RUN holds another run, one of other data or a model without its checkpoints, or it exists and ``resume`` is
+        off; or the file of initial weights is missing or holds no AlexNet.
     InstallationError
         ImageNet's weights cannot be fetched.
     """
@@ -61,6 +64,8 @@ def prepare_run(
     elif run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run} is not empty and no run was begun in it: name a new folder with --out")
     folder = MRNetFolder.open(data, config.planes, config.tasks)
+    if config.tuning == "inner":  # before the hours of a trunk: the run could not take another --tuning then
+        inner_exams(folder, config.inner_share)
     start = _new_start(config, run, folder, begun)
     known = _same_data(folder, run)
     if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine

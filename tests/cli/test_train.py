@@ -115,6 +115,8 @@ def test_a_configuration_file_comes_back_whole_and_arguments_win_over_it(tmp_pat
         ('{"epochs": 1' + "0" * 5000 + "}", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
         ('{"trunk": {"clip": null}}', r"trunk\.clip must be a finite number above 0; got None"),
+        ('{"inner_share": 0}', "inner_share must lie between 0 and 1 and be neither, .*; got 0"),
+        ('{"inner_share": 1.0}', "inner_share must lie between 0 and 1 and be neither, .*; got 1.0"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(text, message):

@@ -272,6 +272,14 @@ def test_an_inner_part_of_the_training_exams_chooses_the_epoch_and_is_not_counte
     assert card["metrics"]["tuning_auc"] == history[0]["tuning_auc"]
 
 
+def test_training_exams_too_few_to_choose_the_epoch_are_found_out_before_a_run_is_begun(few_exams, tmp_path):
+    trunk = TrunkConfig(steps=2, slices=4)
+    config = replace(QUICK, initialisation="cells", tuning="inner", inner_share=0.05, trunk=trunk)
+    with pytest.raises(DatasetError, match=r"12 training exams are too few to take a share of 0.05"):
+        run_of(few_exams, tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
 def cut_in_half(whole: bytes) -> bytes:
     return whole[: len(whole) // 2]
 
