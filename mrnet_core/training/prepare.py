@@ -71,14 +71,14 @@ def prepare_run(
     if config.initialisation.endswith(WEIGHT_FILES):  # by its name alone: where it lies belongs to this machine
         config = replace(config, initialisation=Path(config.initialisation).name)
     landmarks = _new_landmarks(folder, run)
-    write_whole(run / CONFIG, config.to_json())
+    if unfinished(config, run) or not (run / MANIFEST).is_file():
+        (run / MANIFEST).unlink(missing_ok=True)
+        write_whole(run / CONFIG, config.to_json())  # a model that lacks nothing keeps the text that its manifest names
     write_whole(run / DATA_SEEN, json.dumps(known, indent=2) + "\n")
     if start is not None:
         _keep_start(start, start_path(run, config))
     for path, text in landmarks.items():
         write_whole(path, text)
-    if unfinished(config, run):
-        (run / MANIFEST).unlink(missing_ok=True)
     return Setting(Path(data).resolve(), run.resolve(), config, str(where)), folder
 
 
