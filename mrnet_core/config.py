@@ -251,17 +251,6 @@ def with_values(config: TrainConfig, **values: Any) -> TrainConfig:
     return replace(config, **{name: value for name, value in values.items() if value is not None})
 
 
-def partial_words(config: TrainConfig, run: Path) -> str:
-    """Why a run of fewer than nine networks answers no exams, and how it becomes whole; "" where it has all nine."""
-    if len(config.planes) == len(Plane) and len(config.tasks) == len(Task):
-        return ""
-    return (
-        f"holds the networks of {', '.join(config.planes)} for {', '.join(config.tasks)} alone, and answering exams "
-        f"takes all nine: give the `train` command that began it again with --resume, --planes {','.join(Plane)} and "
-        f"--tasks {','.join(Task)}, then run `python -m mrnet_core ensemble {run}`"
-    )
-
-
 def tuning_words(config: TrainConfig | None) -> str:
     """What the tuning exams chose in a run, and so what their figures are worth; None: a run that does not say."""
     who = "The tuning exams (the data's valid split, the paper's tuning set)"

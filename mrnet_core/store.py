@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mrnet_core.config import CONFIG
-from mrnet_core.domain import ArtifactError, InputError
+from mrnet_core.config import CONFIG, TrainConfig
+from mrnet_core.domain import ArtifactError, InputError, Plane, Task
 
 ROOT = Path(__file__).resolve().parents[1]
 """The project's folder: above this package."""
@@ -83,6 +83,26 @@ def unfinished_words(run: Path | str) -> str:
     return (
         "is no model yet, for its training is not finished or its networks are not joined: finish the training by the "
         f"`train` command that began it, with --resume, then run `python -m mrnet_core ensemble {run}`"
+    )
+
+
+def partial_words(config: TrainConfig, run: Path) -> str:
+    """Why a run of fewer than nine networks answers no exams, and how it becomes whole; "" where it has all nine."""
+    if len(config.planes) == len(Plane) and len(config.tasks) == len(Task):
+        return ""
+    every = f"--planes {','.join(Plane)} and --tasks {','.join(Task)}"
+    if config.initialisation == "cells":
+        way = f"its trunk takes no plane and no task more, so train into another --out, with {every}"
+    elif bare(run):
+        way = f"its checkpoints were removed, so train into another --out, with {every}"
+    else:
+        way = (
+            f"give the `train` command that began it again with --resume, {every}, then run `python -m mrnet_core "
+            f"ensemble {run}`"
+        )
+    return (
+        f"holds the networks of {', '.join(config.planes)} for {', '.join(config.tasks)} alone, and answering exams "
+        f"takes all nine: {way}"
     )
 
 

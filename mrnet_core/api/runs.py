@@ -20,7 +20,7 @@ from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, PENALTY_C, Ensemble, constant_networks, fit_ensemble
 from mrnet_core.models import NetworkCard, load_network
-from mrnet_core.store import GRADES, bare, network_hashes, write_manifest, write_whole
+from mrnet_core.store import GRADES, bare, network_hashes, partial_words, write_manifest, write_whole
 from mrnet_core.training import history
 from mrnet_core.training.arithmetic import arithmetic_warnings
 from mrnet_core.training.loop import Job, Setting, trunk_path
@@ -116,18 +116,23 @@ def ensemble(
     stacking
         Which predictions of the training exams the model's regressions are fitted on; both are reported.
     drop_checkpoints
-        Remove ``RUN/checkpoints`` at the end.
+        Remove ``RUN/checkpoints`` of a model at the end.
 
     Raises
     ------
     InputError
-        No run, networks or seeds that are not finished or were passed on without their checkpoints, or a training that
-        goes on in RUN.
+        No run; networks or seeds that are not finished, or that were passed on without their checkpoints; a training
+        that goes on in RUN; or checkpoints to drop that a run of fewer networks still needs.
     """
     if stacking not in STACKINGS:
         raise InputError(f"stacking {stacking!r} is unknown; choose one of {', '.join(STACKINGS)}")
     run = Path(run)
     config = read_config(run)
+    if drop_checkpoints and partial_words(config, run):
+        raise InputError(
+            f"{run} holds fewer than nine networks, and its checkpoints are what more of them are added to: leave "
+            "--drop-checkpoints out"
+        )
     with held(run):
         summary = _join(run, config, name, stacking)
         if drop_checkpoints:

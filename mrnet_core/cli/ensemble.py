@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from mrnet_core.api.runs import STACKINGS, EnsembleSummary, ensemble, read_config
-from mrnet_core.config import TrainConfig, partial_words, tuning_words
+from mrnet_core.config import TrainConfig, tuning_words
 from mrnet_core.domain import Plane
+from mrnet_core.store import partial_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=STACKINGS[0],
         help="which training-set predictions the regressions are fitted on (training: the paper's way)",
     )
-    parser.add_argument("--drop-checkpoints", action="store_true", help="remove RUN/checkpoints at the end")
+    parser.add_argument("--drop-checkpoints", action="store_true", help="remove RUN/checkpoints of a model at the end")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mrnet_core.config import CONFIG, TrainConfig, partial_words
+from mrnet_core.config import CONFIG, TrainConfig
 from mrnet_core.domain import (
     MODEL_SIZE,
     ArtifactError,
@@ -25,7 +25,7 @@ from mrnet_core.ensemble.constant import constant_networks, constant_warnings
 from mrnet_core.ensemble.logistic import Ensemble
 from mrnet_core.models import MRNet, NetworkCard, card_path, fold_first_convolution, load_network
 from mrnet_core.preprocess import Landmarks
-from mrnet_core.store import Run, unfinished_words
+from mrnet_core.store import Run, partial_words, unfinished_words
 
 BATCH = 32
 """Slices a pass: bounds memory for very long series, and keeps a cancel within a second."""

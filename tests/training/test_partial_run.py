@@ -4,7 +4,9 @@ And what the manifest says of the networks that were joined.
 """
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +14,12 @@ import pytest
 from mrnet_core.api import runs
 from mrnet_core.api.localisation import grade_run
 from mrnet_core.api.run_view import commit_words, read_run
-from mrnet_core.api.runs import Engine, ensemble, train
+from mrnet_core.api.runs import Engine, ensemble, read_config, train
 from mrnet_core.cli import main
 from mrnet_core.config import TrainConfig
 from mrnet_core.domain import InputError, Plane, Split, Task
 from mrnet_core.ensemble import OUT_OF_FOLD_SOURCE, Predictor
-from mrnet_core.store import GRADES, network_hashes, write_whole
+from mrnet_core.store import GRADES, network_hashes, partial_words, write_whole
 from mrnet_core.training.outcome import outcome_path, read_outcome
 
 QUICK = {"epochs": 0, "head_first": True, "initialisation": "random", "precision": "float32"}
@@ -152,5 +154,25 @@ def test_a_run_of_one_network_is_refused_as_a_model_until_the_rest_is_trained_an
     train(data, run, TrainConfig(**QUICK), device="cpu", resume=True, engine=Engine())
     with pytest.raises(InputError, match=r"is no model yet, .* then run `python -m mrnet_core ensemble "):
         Predictor.load(run)
-    ensemble(run)
+    ensemble(run, drop_checkpoints=True)
     assert len(Predictor.load(run).networks) == 9
+    assert not (run / "checkpoints").exists()
+
+
+def test_the_checkpoints_that_more_networks_are_added_to_are_not_dropped(pair):
+    with pytest.raises(InputError, match=r"holds fewer than nine networks, .* leave --drop-checkpoints out"):
+        ensemble(pair, drop_checkpoints=True)
+    assert (pair / "checkpoints" / "data.json").is_file()
+
+
+def test_a_run_that_takes_no_more_networks_is_told_to_train_all_nine_into_another_folder(pair, tmp_path):
+    bare = shutil.copytree(pair, tmp_path / "bare", ignore=shutil.ignore_patterns("checkpoints"))
+    config = read_config(pair)
+    assert "with --resume" in partial_words(config, pair)
+    every = "train into another --out, with --planes sagittal,coronal,axial and --tasks abnormal,acl,meniscus"
+    for run, asked, why in (
+        (bare, config, "its checkpoints were removed, so "),
+        (pair, replace(config, initialisation="cells"), "its trunk takes no plane and no task more, so "),
+    ):
+        said = partial_words(asked, run)
+        assert said.endswith(f"answering exams takes all nine: {why}{every}")

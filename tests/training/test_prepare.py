@@ -27,6 +27,7 @@ from mrnet_core.training import loop, prepare
 from mrnet_core.training.data import training_sets
 from mrnet_core.training.network import network_name
 from mrnet_core.training.prepare import held, prepare_run
+from mrnet_core.training.sweep import clear_checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = TrainConfig(
@@ -95,7 +96,8 @@ def change_a_label(folder):
 
 def test_a_model_without_its_checkpoints_is_not_trained_anew_and_nothing_of_it_changes(few_exams, tmp_path):
     finished, bare = run_of(few_exams, tmp_path / "finished"), tmp_path / "bare"
-    ensemble(finished, drop_checkpoints=True)
+    ensemble(finished)
+    clear_checkpoints(finished)
     shutil.copytree(DEMO_RUN, bare)
     for run, config in ((finished, QUICK), (bare, TrainConfig.from_json((bare / "config.json").read_text()))):
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
