@@ -127,26 +127,27 @@ def ensemble(
     if stacking not in STACKINGS:
         raise InputError(f"stacking {stacking!r} is unknown; choose one of {', '.join(STACKINGS)}")
     run = Path(run)
-    config = read_config(run)
+    config = read_config(run)  # before a folder of this name would be made, to be held
     if drop_checkpoints and partial_words(config, run):
         raise InputError(
             f"{run} holds fewer than nine networks, and its checkpoints are what more of them are added to: leave "
             "--drop-checkpoints out"
         )
     with held(run):
-        summary = _join(run, config, name, stacking)
+        summary = _join(run, name, stacking)
         if drop_checkpoints:
             clear_checkpoints(run)
     return summary
 
 
-def _join(run: Path, config: TrainConfig, name: str, stacking: str) -> EnsembleSummary:
+def _join(run: Path, name: str, stacking: str) -> EnsembleSummary:
     """``ensemble`` once RUN is held: a training that ended meanwhile would put other weights behind the manifest."""
     if bare(run):
         raise InputError(
             f"{run} holds networks whose checkpoints were removed, so nothing is left to join them from: use it as it "
             "is, or train anew into another --out"
         )
+    config = read_config(run)
     cards, outcomes = {}, {}
     for plane in config.planes:
         for task in config.tasks:
@@ -183,7 +184,7 @@ def _join(run: Path, config: TrainConfig, name: str, stacking: str) -> EnsembleS
         ],
         device=_every(" and ", (card.device for card in cards.values())),
         machine=platform.machine(),
-        seconds=round(sum(card.seconds for card in cards.values()) + trunk.get("seconds", 0.0), 1),
+        seconds=round(sum(one["seconds"] for one in run_history(run)) + trunk.get("seconds", 0.0), 1),  # every seed's
         trunk=trunk,
         seeds={f"{plane}_{task}": card.seed for (plane, task), card in cards.items()},
         stacking=stacking if fitted else "",

@@ -59,8 +59,10 @@ class Job:
 class Setting:
     """Where and how a job runs. ``config.precision`` is resolved; ``threads``: of torch on the CPU, 0 leaves them.
 
-    ``beside``: jobs that run at the same time, this one among them. A network is charged its share of the clock's
-    time, so that the seconds of all networks add up to the run's.
+    ``beside``: jobs that run at the same time on this machine, this one among them. A network is charged its share of
+    the clock's time for its passes through the training exams and the fit of its last layer, so that the seconds of all
+    networks add up to the time that the run spent on those; judging, writing and scoring are not counted. On Ray every
+    job counts whole.
     """
 
     data: Path
@@ -239,12 +241,14 @@ def fit_heads(
     report: Report,
 ) -> None:
     """Fit every network's last layer on the features of its trunk, which stays as it is; this is epoch 0."""
-    began = time.monotonic()
     fresh = [network for network in networks if not network.history]
     report(Event(fresh[0].name, 0, 0, len(training), words="features of the trunk"))
-    for network in fresh:
-        # Equal trunks are passed once; from random weights each network has its own.
-        features, held_out = cache.features(network.model, training), cache.features(network.model, tuning)
+    began = time.monotonic()
+    # Equal trunks are passed once, which their networks share; from random weights each network has its own.
+    found = [(cache.features(network.model, training), cache.features(network.model, tuning)) for network in fresh]
+    passed = time.monotonic() - began
+    for network, (features, held_out) in zip(fresh, found, strict=True):
+        began = time.monotonic()
         head = choose_head(
             (features.numpy(), training.label(network.task).numpy()),
             (held_out.numpy(), tuning.label(network.task).numpy()),
@@ -252,11 +256,9 @@ def fit_heads(
         )
         put_into(head, network.model.classifier)
         network.init += f"; last layer fitted on its features (C {head.strength:g})"
-        spent = (time.monotonic() - began) / len(fresh)
+        share = (passed / len(fresh) + time.monotonic() - began) / setting.beside
         before = judge(network, features, training)
-        close_epoch(
-            network, 0, before["loss"], judge(network, held_out, tuning), len(training) / spent, spent / setting.beside
-        )
+        close_epoch(network, 0, before["loss"], judge(network, held_out, tuning), len(training) / passed, share)
         save(network, setting, training, Writer(beside=False))
         report(Event(network.name, 0, len(training), len(training), network.history[-1]))
 

@@ -1,5 +1,6 @@
 """The loop over epochs, with everything that takes time replaced."""
 
+from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,39 @@ def test_networks_side_by_side_share_the_seconds_of_an_epoch_and_so_do_jobs(monk
     loop._epochs(made, exams, exams, setting, lambda event: None)
     assert [network.history[0]["seconds"] for network in made] == pytest.approx([0.05, 0.05])
     assert [network.history[0]["exams_per_second"] for network in made] == pytest.approx([100, 100])
+
+
+def test_last_layers_are_charged_the_passes_and_the_fits_that_they_took_together(monkeypatch):
+    clock, each = [0.0], {"pass": 0.5, "fit": 0.1}
+
+    def take(what):
+        clock[0] += each[what]
+        return torch.zeros(1)
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(loop, "choose_head", lambda *_: SimpleNamespace(strength=1.0, taken=take("fit")))
+    monkeypatch.setattr(loop, "put_into", lambda *_: None)
+    monkeypatch.setattr(loop, "judge", lambda *_: {"loss": 0.5, "auc": 0.5, "logit_sd": 1.0})
+    monkeypatch.setattr(loop, "save", lambda *_: None)
+    made = [
+        Network(
+            str(task),
+            Plane.AXIAL,
+            task,
+            1,
+            "",
+            torch.nn.Sequential(OrderedDict(classifier=torch.nn.Linear(1, 1))),
+            None,
+            (1.0, 1.0),
+        )
+        for task in (Task.ABNORMAL, Task.ACL, Task.MENISCUS)
+    ]
+    exams = Exams(label=lambda task: torch.zeros(1))
+    cache = SimpleNamespace(features=lambda model, data: take("pass"))
+    setting = Setting(Path("data"), Path("run"), TrainConfig(), "cpu")
+    loop.fit_heads(made, exams, exams, setting, cache, lambda event: None)
+    assert [network.history[0]["seconds"] for network in made] == pytest.approx([1.1, 1.1, 1.1])
+    assert [network.history[0]["exams_per_second"] for network in made] == pytest.approx([10, 10, 10])
 
 
 def test_a_file_of_weights_starts_a_network_whose_maps_are_the_files_own(tmp_path):

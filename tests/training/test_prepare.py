@@ -23,7 +23,7 @@ from mrnet_core.datasets.mrnet_v1 import MRNetFolder
 from mrnet_core.datasets.patients import NO_PATIENTS, UNCHECKED
 from mrnet_core.domain import ArtifactError, DatasetError, InputError, InstallationError, Plane, Split, Task
 from mrnet_core.store import DEMO_RUN, Run
-from mrnet_core.training import loop, prepare
+from mrnet_core.training import history, loop, prepare
 from mrnet_core.training.data import training_sets
 from mrnet_core.training.network import network_name
 from mrnet_core.training.prepare import held, prepare_run
@@ -220,6 +220,9 @@ def test_a_model_is_none_while_more_of_it_is_trained_and_one_that_lacks_nothing_
     assert not (run / "manifest.json").exists()
     ensemble(run)
     departures = json.loads((run / "manifest.json").read_text())["departures"]
+    spent = [one["seconds"] for one in history.read(run)]
+    assert len(spent) == 2
+    assert json.loads((run / "manifest.json").read_text())["seconds"] == pytest.approx(sum(spent), abs=0.06)
     assert any(words.startswith("2 networks of different seeds for each plane and task") for words in departures)
     prepare_run(few_exams, run, replace(QUICK, seeds=(3,)), "cpu", resume=True)  # and killed before its first step
     with pytest.raises(
