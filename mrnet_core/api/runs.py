@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepar
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import fold_words, out_of_fold
 from mrnet_core.training.state import load_state
-from mrnet_core.training.sweep import Engine, clear_checkpoints, finish, plan_jobs, run_local
+from mrnet_core.training.sweep import Engine, clear_checkpoints, finish, job_threads, plan_jobs, run_local
 
 STACKINGS = ("training", "out-of-fold")
 FOLD_SEED = 1
@@ -52,7 +52,8 @@ def train(
     """Train every network of ``config`` on ``data`` into ``run``; returns the chosen seeds.
 
     A run that was stopped and goes on with ``resume`` ends with the weights of an undisturbed one: the same to the
-    last bit on a CPU, within ``training.graphs.GPU_TOLERANCE`` on a GPU.
+    last bit on a CPU of the same kind with as many threads (``training.threads``), within
+    ``training.graphs.GPU_TOLERANCE`` on a GPU.
 
     Raises
     ------
@@ -67,8 +68,11 @@ def train(
             setting, folder = prepare_run(data, run, config, device, resume)
             write_whole(setting.run / DATA_NOTE, f"{setting.data}\n")
             jobs = plan_jobs(setting.config)
+            threads, said = job_threads(jobs, setting, engine)
+            setting = replace(setting, threads=threads)
             display = _display(setting, jobs)
-            for words in (*data_warnings(run), *arithmetic_warnings(setting.config, torch.device(setting.device))):
+            where = torch.device(setting.device)
+            for words in filter(None, (*data_warnings(run), *arithmetic_warnings(setting.config, where), said)):
                 display.say(f"warning: {words}")
             prepare_trunk(setting, folder, display.say)
             display.start()

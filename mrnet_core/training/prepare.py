@@ -27,6 +27,7 @@ from mrnet_core.training.loop import Setting, trunk_path
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, start_path
 from mrnet_core.training.state import load_state
+from mrnet_core.training.threads import kept_threads, on_threads
 from mrnet_core.training.trunk import train_trunk
 
 LANDMARK_EXAMS = 200
@@ -304,4 +305,10 @@ def prepare_trunk(setting: Setting, folder: MRNetFolder, report: Callable[[str],
     report("trunk: reading series and dense labels")
     training = load_cells(folder, Split.TRAIN, setting.config.planes, device)
     tuning = load_cells(folder, Split.TUNING, setting.config.planes, device)
-    train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)
+    threads, words = 0, ""
+    if device.type == "cpu":
+        threads, words = kept_threads(setting.run, "trunk", torch.get_num_threads())
+    if words:
+        report(f"warning: {words}")
+    with on_threads(threads):
+        train_trunk(training, tuning, setting.config, trunk_path(setting.run), report)

@@ -1,8 +1,8 @@
 """The same jobs on a Ray cluster: several GPUs or machines. Ray stands in ``requirements-ray.txt``, not in the app's.
 
 Every machine must see the data folder and RUN under the same paths (a shared disk): jobs read and write there exactly
-as the local engine's do, so the files are the same. The machine that starts the run trains the trunk, and decides for
-all whether jobs run on GPUs.
+as the local engine's do, so the files are the same as of jobs of one thread here, on the same kind of processor. The
+machine that starts the run trains the trunk, and decides for all whether jobs run on GPUs.
 """
 
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run_ray(
     jobs: Sequence[Job], setting: Setting, report: Report, address: str | None = None, workers: int = 0
 ) -> None:
-    """Run every job as a Ray task with one GPU each, or one CPU each where the run is on the CPU.
+    """Run every job as a Ray task with one GPU each, or one CPU and thread each where the run is on the CPU.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def run_ray(
     address
         Of a cluster that is there; None starts one on this machine for the run.
     workers
-        CPUs of a cluster started here (0: Ray's own choice); threads of a job are one then.
+        CPUs of a cluster started here (0: Ray's own choice).
 
     Raises
     ------

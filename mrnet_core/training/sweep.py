@@ -1,7 +1,7 @@
 """Every network and seed of a run that ``prepare`` made ready, and the best seed's weights.
 
 Networks and seeds are independent jobs. ``run_local`` runs them here, one after another or in several processes;
-``ray_engine.run_ray`` hands the same jobs to Ray. Both write the same files.
+``ray_engine.run_ray`` hands the same jobs to Ray. Both write the same files where a job has as many threads.
 """
 
 import multiprocessing
@@ -25,6 +25,7 @@ from mrnet_core.store import write_whole
 from mrnet_core.training.loop import Event, Job, Report, Setting, run_job
 from mrnet_core.training.network import network_name
 from mrnet_core.training.outcome import finished, weights_path
+from mrnet_core.training.threads import kept_threads, on_threads
 
 JOB_MEMORY = 20 * 2**30
 """Bytes of a GPU's memory for each job side by side: three planes of the paper's size took 32 GiB (LOG.md)."""
@@ -58,6 +59,20 @@ def plan_jobs(config: TrainConfig) -> tuple[Job, ...]:
     )
 
 
+def job_threads(jobs: Sequence[Job], setting: Setting, engine: Engine) -> tuple[int, str]:
+    """Threads of every job of a run on the CPU, and what must be said of them; 0 on a GPU, where nothing hangs on them.
+
+    A run that goes on has as many as it was begun with, where this machine (on Ray: the one CPU of a task) has them.
+    """
+    left = any(not finished(setting.run, job.plane, task, job.seed) for job in jobs for task in job.tasks)
+    if torch.device(setting.device).type != "cpu" or not left:
+        return 0, ""
+    if engine.kind == "ray":
+        return kept_threads(setting.run, "job", 1, most=1)
+    beside = max(1, engine.workers)
+    return kept_threads(setting.run, "job", max(1, torch.get_num_threads() // beside), beside)
+
+
 def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: int = 0) -> None:
     """Run jobs here: one after another in this process, or ``workers`` side by side.
 
@@ -69,8 +84,9 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
         if workers == 1:
             workers = _memory(setting.device) // JOB_MEMORY
     if workers <= 1:
-        for job in jobs:
-            run_job(job, setting, report)
+        with on_threads(setting.threads):
+            for job in jobs:
+                run_job(job, setting, report)
         return
     setting = replace(setting, beside=min(workers, len(jobs)))
     if setting.device.startswith("cuda") and _gpus(setting.device) == 1:
@@ -78,7 +94,7 @@ def run_local(jobs: Sequence[Job], setting: Setting, report: Report, workers: in
         return
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
-    threads = max(1, torch.get_num_threads() // workers)
+    threads = setting.threads or max(1, torch.get_num_threads() // workers)
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(events,)) as pool:
         waiting = {
             pool.submit(_run_in_worker, job, replace(setting, threads=threads, device=_device(setting.device, number)))
