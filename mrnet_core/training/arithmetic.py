@@ -14,7 +14,7 @@ def choose_device(word: str | None) -> torch.device:
     Raises
     ------
     InstallationError
-        A GPU was asked for and none is there.
+        A GPU was asked for and none, or none of that number, is there.
     """
     if word is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -24,6 +24,11 @@ def choose_device(word: str | None) -> torch.device:
         raise InstallationError(f"device {word!r} is unknown; give cpu or cuda") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InstallationError("no CUDA device is at hand: train with --device cpu, or on a machine with a GPU")
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and device.index is not None and device.index >= count:
+        raise InstallationError(
+            f"device {word!r} is not at hand: this machine has {count} GPU{'s' * (count > 1)}, numbered from cuda:0"
+        )
     if device.type not in ("cpu", "cuda"):
         raise InstallationError(f"device {word!r} is not supported; give cpu or cuda")
     return device
