@@ -46,7 +46,7 @@ def data(write_folder, tmp_path):
     return write_folder(tmp_path / "data", {Split.TRAIN: 8, Split.TUNING: 8})
 
 
-def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that_lay(few_exams, tmp_path):
+def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that_lay(few_exams, tmp_path, monkeypatch):
     start, run = tmp_path / "elsewhere" / "first.safetensors", tmp_path / "run"
     config = TrainConfig(planes=(Plane.AXIAL,), tasks=(Task.ACL,), epochs=1, initialisation=str(start))
     with pytest.raises(InputError, match=r"first.safetensors: no such file"):
@@ -61,6 +61,8 @@ def test_a_run_keeps_a_copy_of_the_file_it_starts_from_and_no_word_of_where_that
     with pytest.raises(InputError, match=r"run was begun from another first.safetensors: give that file"):
         prepare_run(few_exams, run, config, "cpu", resume=True)
     start.unlink()
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(demo / "axial_meniscus.safetensors", start.name)  # another file of that name, where nobody pointed
     for asked in (config, setting.config):  # the same command again, and the run's own config.json
         again, _ = prepare_run(few_exams, run, asked, "cpu", resume=True)
         assert again.config == setting.config
