@@ -7,6 +7,7 @@ Networks and seeds are independent jobs. ``run_local`` runs them here, one after
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -163,6 +164,8 @@ def _device(word: str, number: int) -> str:
 def _begin_worker(events) -> None:
     global _events
     _events = events
+    # Ctrl-C reaches every process of a terminal; the parent alone answers it, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -375,6 +375,34 @@ if __name__ == "__main__":
     assert not alive(worker)
 
 
+def test_ctrl_c_in_a_terminal_is_answered_by_the_parent_and_no_worker_says_a_word(tmp_path):
+    code = """
+import multiprocessing, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from mrnet_core.training.sweep import _begin_worker
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context, initializer=_begin_worker, initargs=(None,)) as pool:
+        jobs = [pool.submit(time.sleep, seconds) for seconds in (0.5, 0.5)]  # both workers are there then, and idle
+        [job.result() for job in jobs]
+        print("idle", flush=True)
+        try:
+            time.sleep(600)
+        except KeyboardInterrupt:
+            time.sleep(2)  # a worker that answers, too, has the time to say so
+            for process in pool._processes.values():
+                process.terminate()
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True, **pipes) as parent:
+        assert parent.stdout.readline() == "idle\n"
+        os.killpg(parent.pid, signal.SIGINT)
+        _, said = parent.communicate(timeout=60)
+    assert "SpawnProcess" not in said
+    assert "KeyboardInterrupt" not in said
+
+
 def alive(process: int) -> bool:
     try:
         os.kill(process, 0)
