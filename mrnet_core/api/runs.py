@@ -1,7 +1,5 @@
 """A run from its data to a model: train, ensemble, and what a page or a report wants to know of a run."""
 
-import csv
-import io
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from mrnet_core import __version__
+from mrnet_core.api.run_scores import auc_records, combine, write_scores
 from mrnet_core.config import CONFIG, DATA_NOTE, TrainConfig
 from mrnet_core.datasets.patients import UNCHECKED
 from mrnet_core.domain import ArtifactError, Cancelled, InputError, Plane, Split, Task
@@ -25,7 +21,7 @@ from mrnet_core.training import history
 from mrnet_core.training.arithmetic import arithmetic_warnings
 from mrnet_core.training.loop import Job, Setting, trunk_path
 from mrnet_core.training.network import network_name
-from mrnet_core.training.outcome import Outcome, commit, departures, finished, read_outcome
+from mrnet_core.training.outcome import commit, departures, finished, read_outcome
 from mrnet_core.training.prepare import data_warnings, held, prepare_run, prepare_trunk, refuse_unfinished
 from mrnet_core.training.progress import Display
 from mrnet_core.training.stacking import fold_words, out_of_fold
@@ -166,7 +162,7 @@ def _join(run: Path, name: str, stacking: str) -> EnsembleSummary:
     if chosen is not None:
         write_whole(run / "ensemble.json", chosen.to_json())
     write_scores(run, outcomes, chosen, config)
-    aucs = tuple(_aucs(outcomes, fitted, config))
+    aucs = tuple(auc_records(outcomes, fitted, config))
     warnings = (*_warnings(cards, fitted), *fold_words(outcomes, cards, FOLD_SEED), *data_warnings(run))
     coefficients = tuple(record for source, one in fitted.items() for record in coefficient_records(one, source))
     left_out = (*_cohort_extras(run, outcomes, chosen, config), *_drop_old_grades(run))
@@ -249,47 +245,6 @@ def coefficient_records(fitted: Ensemble, source: str) -> list[dict]:
     ]
 
 
-def combine(
-    outcomes: Mapping[tuple[Plane, Task], Mapping[Split, Outcome]], fitted: Ensemble | None, split: Split, task: Task
-) -> NDArray[np.float64]:
-    """The ensemble's probabilities ``(n,)`` of a split: the regression over every plane, or the one network's own."""
-    planes = [plane for plane in Plane if (plane, task) in outcomes]
-    columns = {plane: outcomes[plane, task][split].probabilities for plane in planes}
-    if len(planes) == 1 or fitted is None:
-        return columns[planes[0]]
-    return np.asarray(fitted.combine(task, columns), np.float64)
-
-
-def write_scores(
-    run: Path,
-    outcomes: Mapping[tuple[Plane, Task], Mapping[Split, Outcome]],
-    fitted: Ensemble | None,
-    config: TrainConfig,
-) -> None:
-    """``scores/networks.csv`` of every split, and the ensemble's scores and labels of tuning and validation."""
-    rows = [
-        (split.value, exam, plane.value, task.value, repr(float(probability)))
-        for (plane, task), by_split in outcomes.items()
-        for split, outcome in by_split.items()
-        for exam, probability in zip(outcome.exams, outcome.probabilities, strict=True)
-    ]
-    _table(run / "scores" / "networks.csv", ("split", "exam", "plane", "task", "probability"), rows)
-    for split in (Split.TUNING, Split.VALIDATION):
-        scores, labels = [], []
-        for task in config.tasks:
-            if split not in outcomes[config.planes[0], task]:
-                continue
-            first = outcomes[config.planes[0], task][split]
-            for exam, label, value in zip(
-                first.exams, first.labels, combine(outcomes, fitted, split, task), strict=True
-            ):
-                scores.append((exam, task.value, repr(float(value))))
-                labels.append((exam, task.value, int(label)))
-        if scores:
-            _table(run / "scores" / f"{split}_scores.csv", ("exam", "task", "probability"), scores)
-            _table(run / "scores" / f"{split}_labels.csv", ("exam", "task", "label"), labels)
-
-
 def _regressions(outcomes: Mapping, config: TrainConfig) -> dict[str, Ensemble]:
     if len(config.planes) < 2:
         return {}
@@ -299,34 +254,6 @@ def _regressions(outcomes: Mapping, config: TrainConfig) -> dict[str, Ensemble]:
     return {
         "training": fit_ensemble(own, labels),
         "out-of-fold": fit_ensemble(honest, labels, source=OUT_OF_FOLD_SOURCE),
-    }
-
-
-def _aucs(outcomes: Mapping, fitted: Mapping[str, Ensemble], config: TrainConfig):
-    """AUC records of every network and of both ensembles, on tuning and validation exams."""
-    for split in (Split.TUNING, Split.VALIDATION):
-        for task in config.tasks:
-            for plane in config.planes:
-                if split in outcomes[plane, task]:
-                    outcome = outcomes[plane, task][split]
-                    yield _auc(split, task, plane.value, outcome.labels, outcome.logits)
-            for source, one in fitted.items():
-                if split in outcomes[config.planes[0], task]:
-                    labels = outcomes[config.planes[0], task][split].labels
-                    yield _auc(split, task, f"ensemble, {source}", labels, combine(outcomes, one, split, task))
-
-
-def _auc(split: Split, task: Task, who: str, labels: NDArray, scores: NDArray) -> dict:
-    positive = int(labels.sum())
-    value = float(roc_auc_score(labels, scores)) if 0 < positive < len(labels) else None
-    return {
-        "split": split.value,
-        "task": task.value,
-        "model": who,
-        "auc": value,
-        "n_pos": positive,
-        "n_neg": len(labels) - positive,
-        "logit_sd": float(np.std(scores)) if who in tuple(Plane) else None,
     }
 
 
@@ -409,11 +336,3 @@ def _drop_old_grades(run: Path) -> tuple[str, ...]:
         return ()
     path.unlink()
     return (f"The heatmap grades ({GRADES}) were of other networks and are removed.",)
-
-
-def _table(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())

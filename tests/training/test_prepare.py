@@ -2,12 +2,10 @@
 
 import itertools
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -352,63 +350,6 @@ def test_a_run_that_is_refused_leaves_no_empty_folder_and_takes_no_file_for_one(
     with pytest.raises(InputError, match="no such file"):
         run_of(few_exams, tmp_path / "run", replace(QUICK, initialisation="absent.safetensors"))
     assert not (tmp_path / "run").exists()
-
-
-def test_a_worker_ends_when_its_parent_is_killed():
-    code = """
-import multiprocessing, os, time
-from concurrent.futures import ProcessPoolExecutor
-from mrnet_core.training.sweep import _begin_worker
-if __name__ == "__main__":
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=_begin_worker, initargs=(None,)) as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(time.sleep, 600).result()
-"""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as parent:
-        worker = int(parent.stdout.readline())
-        parent.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 20
-    while alive(worker) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not alive(worker)
-
-
-def test_ctrl_c_in_a_terminal_is_answered_by_the_parent_and_no_worker_says_a_word(tmp_path):
-    code = """
-import multiprocessing, sys, time
-from concurrent.futures import ProcessPoolExecutor
-from mrnet_core.training.sweep import _begin_worker
-if __name__ == "__main__":
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, context, initializer=_begin_worker, initargs=(None,)) as pool:
-        jobs = [pool.submit(time.sleep, seconds) for seconds in (0.5, 0.5)]  # both workers are there then, and idle
-        [job.result() for job in jobs]
-        print("idle", flush=True)
-        try:
-            time.sleep(600)
-        except KeyboardInterrupt:
-            time.sleep(2)  # a worker that answers, too, has the time to say so
-            for process in pool._processes.values():
-                process.terminate()
-"""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True, **pipes) as parent:
-        assert parent.stdout.readline() == "idle\n"
-        os.killpg(parent.pid, signal.SIGINT)
-        _, said = parent.communicate(timeout=60)
-    assert "SpawnProcess" not in said
-    assert "KeyboardInterrupt" not in said
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_an_epoch_whose_history_was_not_written_any_more_comes_back_from_its_checkpoint(few_exams, tmp_path):

@@ -1,5 +1,9 @@
-"""Jobs in threads of one process, as on one GPU."""
+"""Jobs in threads of one process, as on one GPU, and in processes that end with their parent."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +14,8 @@ from mrnet_core.config import TrainConfig
 from mrnet_core.domain import Cancelled
 from mrnet_core.training import sweep
 from mrnet_core.training.loop import Event, Setting
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_job_that_fails_ends_the_others_at_their_next_report_wherever_it_stands_in_the_row(monkeypatch):
@@ -64,3 +70,60 @@ def test_on_one_gpu_as_many_jobs_run_side_by_side_as_its_memory_holds(monkeypatc
     sweep.run_local(["sagittal", "coronal", "axial"], setting, lambda event: None, asked)
     assert seen == ([] if beside is None else [beside])
     assert len(alone) == (3 if beside is None else 0)
+
+
+def test_a_worker_ends_when_its_parent_is_killed():
+    code = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from mrnet_core.training.sweep import _begin_worker
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=_begin_worker, initargs=(None,)) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    end = time.monotonic() + 20
+    while alive(worker) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not alive(worker)
+
+
+def test_ctrl_c_in_a_terminal_is_answered_by_the_parent_and_no_worker_says_a_word(tmp_path):
+    code = """
+import multiprocessing, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from mrnet_core.training.sweep import _begin_worker
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context, initializer=_begin_worker, initargs=(None,)) as pool:
+        jobs = [pool.submit(time.sleep, seconds) for seconds in (0.5, 0.5)]  # both workers are there then, and idle
+        [job.result() for job in jobs]
+        print("idle", flush=True)
+        try:
+            time.sleep(600)
+        except KeyboardInterrupt:
+            time.sleep(2)  # a worker that answers, too, has the time to say so
+            for process in pool._processes.values():
+                process.terminate()
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True, **pipes) as parent:
+        assert parent.stdout.readline() == "idle\n"
+        os.killpg(parent.pid, signal.SIGINT)
+        _, said = parent.communicate(timeout=60)
+    assert "SpawnProcess" not in said
+    assert "KeyboardInterrupt" not in said
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
