@@ -144,9 +144,7 @@ def _new_start(config: TrainConfig, run: Path, folder: MRNetFolder, begun: bool)
     if not kept.is_file():
         initialise(given, 0)
         return given
-    if (
-        begun and given.name == config.initialisation
-    ):  # the run's own word for its copy, whatever lies here by that name
+    if begun and given.name == config.initialisation:  # the run's word for its own copy; another file may lie here
         return None
     if given.is_file() and file_hash(kept) != file_hash(given):
         raise InputError(f"{run} was begun from another {given.name}: give that file, or another --out")
