@@ -105,6 +105,7 @@ def grades() -> list[dict]:
             "n": 8,
             "not_visible": 1,
             "pointing_prior": 0.25,
+            "pointing_fixed": 0.375,
             "pointing_chance": 0.03,
             "right_slice_chance": 0.2,
             "energy": 0.31 if network == "trained" else None,

@@ -20,7 +20,8 @@ DRAWS = 5
 """How many random draws of them: one may lie far above chance, or below."""
 NOTE = (
     "Synthetic knees. Exams with the finding by the truth; a hit is a hottest cell within 36 pixels of the lesion in "
-    "the hottest slice. Prior: the same hot spot on other exams' lesions. Untrained: mean of random draws."
+    "the hottest slice. Prior: the same hot spot on other exams' lesions. Fixed place: the one that hits most of the "
+    "other exams' lesions. Untrained: mean of random draws."
 )
 
 

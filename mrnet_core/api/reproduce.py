@@ -268,7 +268,7 @@ def _with_bounds(name: str) -> list[str]:
 
 
 GRADED = [
-    *("n", *_with_bounds("pointing"), "pointing_chance", "pointing_prior"),
+    *("n", *_with_bounds("pointing"), "pointing_chance", "pointing_prior", "pointing_fixed"),
     *(*_with_bounds("right_slice"), "right_slice_chance", *_with_bounds("energy"), "energy_chance"),
 ]
 """Columns of heatmap grades that the report's tables have."""

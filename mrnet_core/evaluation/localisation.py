@@ -10,8 +10,9 @@ Measures
     energy: the share of the map above zero, upsampled to pixels, that lies inside the lesion.
 What they are held against
     chance: a cell (slice, pixel) of the knee taken blindly;
-    prior: the exam's own hot spot tested on the other exams' lesions; a network that always points to one place scores
-    its prior, but where hot spots scatter, one well chosen place may score higher than their prior;
+    prior: the exam's own hot spot tested on the other exams' lesions; low where the hot spots scatter;
+    fixed place: the one relative depth and cell that hits most of the other exams' lesions, tested on the exam's own:
+    what a network reaches that always points there without looking;
     untrained networks: the same grades of other sets of cases, one a random draw (``over_draws``).
 """
 
@@ -27,6 +28,8 @@ from mrnet_core.evaluation.scene import SEVERITY_WORDS, Lesion, Scene, check_len
 from mrnet_core.models.cam import upsample_cam
 from mrnet_core.stats import Comparison, Proportion, paired_t, wilson
 
+DEPTHS = 48
+"""Relative depths of a series among which the fixed place is chosen, more than most series have slices."""
 CALLED = 0.5
 """An exam is called positive at this probability or above, as everywhere."""
 
@@ -79,8 +82,8 @@ class LocalisationGrade:
         Exams graded. ``not_visible``: exams left out since no lesion of the group has a pixel in this plane.
     pointing, right_slice
         Proportions with Wilson intervals, n as above.
-    pointing_chance, right_slice_chance, pointing_prior
-        The same by chance, and of the hot spots on other exams' lesions (NaN for a single exam).
+    pointing_chance, right_slice_chance, pointing_prior, pointing_fixed
+        The same by chance; of the hot spots on other exams' lesions, and of one fixed place (NaN for a single exam).
     energy, energy_chance
         Means over exams whose map has a value above zero (``energy_gain.n`` of them); their paired difference with its
         t interval.
@@ -99,6 +102,7 @@ class LocalisationGrade:
     pointing: Proportion
     pointing_chance: float
     pointing_prior: float
+    pointing_fixed: float
     right_slice: Proportion
     right_slice_chance: float
     energy: float
@@ -122,8 +126,9 @@ class LocalisationGrade:
         for name, part in parts.items():
             values |= {name: part.estimate, f"{name}_lower": part.lower, f"{name}_upper": part.upper}
             values[f"{name}_x"] = part.x
-        for name in ("pointing_chance", "pointing_prior", "right_slice_chance", "energy", "energy_chance", "called"):
+        for name in ("pointing_chance", "pointing_prior", "pointing_fixed", "right_slice_chance"):
             values[name] = getattr(self, name)
+        values |= {"energy": self.energy, "energy_chance": self.energy_chance, "called": self.called}
         gain = self.energy_gain
         values |= {"energy_gain": gain.estimate, "energy_gain_lower": gain.lower, "energy_gain_upper": gain.upper}
         values["energy_n"] = gain.n
@@ -242,6 +247,7 @@ def _grade(
         pointing=wilson(sum(hit), len(hit)),
         pointing_chance=_mean([_share(target, case.knee) for (case, _), target in zip(shown, targets, strict=True)]),
         pointing_prior=_prior([case.hot for case, _ in shown], targets),
+        pointing_fixed=_fixed(targets),
         right_slice=wilson(sum(right), len(right)),
         right_slice_chance=_mean([where.mean() for where in slices]),
         energy=_mean(energy[warm]),
@@ -301,3 +307,13 @@ def _prior(spots: Sequence[tuple[int, int, int]], targets: Sequence[NDArray[np.b
             hits[a, b] = target[int(depth * len(target)), row, column]
     np.fill_diagonal(hits, False)
     return float(hits.sum() / (len(spots) * (len(spots) - 1)))
+
+
+def _fixed(targets: Sequence[NDArray[np.bool_]]) -> float:
+    """How often one place hits that is chosen on the other exams, the first of equals."""
+    if len(targets) < 2:
+        return math.nan
+    depths = (np.arange(DEPTHS) + 0.5) / DEPTHS
+    places = np.array([target[(depths * len(target)).astype(int)].ravel() for target in targets])  # (n, places)
+    most = places.sum(axis=0)
+    return _mean([own[np.argmax(most - own)] for own in places])

@@ -9,7 +9,7 @@ from mrnet_core.evaluation.provenance import Provenance
 from mrnet_core.report.figure_spec import Axis, FigureSpec, Layer, Mark, Panel
 from mrnet_core.report.tables import number, task_name
 
-OFFSET = 0.19
+OFFSET = 0.16
 """Distance, in rows, between two layers that share a row."""
 GROUPINGS = {"all": "All exams", "type": "Kind of lesion", "severity": "Severity", "grade": "Grade"}
 """How exams are grouped, by the word in a RUN's grades."""
@@ -23,11 +23,12 @@ class Measure:
     title: str
     chance: str
     prior: str = ""
+    fixed: str = ""
     has_interval: bool = True
 
 
 MEASURES = (
-    Measure("pointing", "Pointing game", "pointing_chance", "pointing_prior"),
+    Measure("pointing", "Pointing game", "pointing_chance", "pointing_prior", "pointing_fixed"),
     Measure("right_slice", "Right slice", "right_slice_chance"),
     Measure("energy", "Energy inside the lesion", "energy_chance", has_interval=False),
 )
@@ -70,8 +71,8 @@ def heatmap_figure(grades: pd.DataFrame, task: Task, by: str, source: Provenance
         panels,
         _alt(records, others, names),
         "Exams with the finding, by the truth. Intervals: Wilson 95%. Untrained: mean and range of random draws. "
-        "Prior: the same hot spot tested on other exams' lesions. Chance: a cell of the knee (a slice; the lesion's "
-        "share of the knee) taken blindly.",
+        "Prior: the same hot spot tested on other exams' lesions. Fixed place: the one that hits most of the other "
+        "exams' lesions. Chance: a cell of the knee (a slice; the lesion's share of the knee) taken blindly.",
         source,
         chart="bar",
     )
@@ -82,6 +83,7 @@ def _layers(measure: Measure, records: list[dict], others: list[dict], names: li
         ("Trained", "grade.trained", records, measure.key),
         ("Untrained", "grade.untrained", others, measure.key),
         ("Prior", "grade.prior", records, measure.prior),
+        ("Fixed place", "grade.fixed", records, measure.fixed),
         ("Chance", "grade.chance", records, measure.chance),
     )
     layers = []
@@ -99,7 +101,7 @@ def _layers(measure: Measure, records: list[dict], others: list[dict], names: li
             words = f"{names[row_number]}\n{name}, {measure.title.lower()}: {number(value)}"
             if bounds[0] is not None:
                 words += f" ({number(bounds[0])}{',' if name == 'Trained' else ' to'} {number(bounds[1])})"
-            marks.append(Mark(float(value), row_number + OFFSET * (place - 1.5), *bounds, label=words))
+            marks.append(Mark(float(value), row_number + OFFSET * (place - 2), *bounds, label=words))
         if marks:
             layers.append(Layer(name, "points", role, tuple(marks), interval="x"))
     return tuple(layers)
@@ -120,7 +122,8 @@ def _row_name(row: dict, by: str) -> str:
 def _alt(records: list[dict], others: list[dict], names: list[str]) -> str:
     parts = [
         f"{name}: {number(row['pointing'])} (untrained {number(other.get('pointing'))}, prior "
-        f"{number(row['pointing_prior'])}, chance {number(row['pointing_chance'])})"
+        f"{number(row['pointing_prior'])}, fixed place {number(row.get('pointing_fixed'))}, chance "
+        f"{number(row['pointing_chance'])})"
         for row, other, name in zip(records, others, names, strict=True)
     ]
     return "Pointing game, right slice and energy inside the lesion. Pointing game: " + "; ".join(parts) + "."

@@ -82,6 +82,7 @@ def look_of(role: str, theme: Theme = "light") -> Look:
         "grade.trained": Look(pairs[0][1], "circle", "o", size=10.0, width=2.2),
         "grade.untrained": Look(pairs[0][0], "diamond", "D", filled=False, size=10.0),
         "grade.prior": Look(pairs[1][1], "square", "s", filled=False, size=9.0),
+        "grade.fixed": Look(pairs[1][0], "triangle-up", "^", filled=False, size=9.0),
         "grade.chance": Look(ground.muted, "x", "X", size=9.0),
         "mean": Look(ground.text, "cross", "P", size=13.0, width=4.0),
     }

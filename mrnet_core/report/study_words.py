@@ -35,6 +35,7 @@ HEADS = {
     "paper, validation": "The paper's, on its own 120 exams",
     "pointing": "Pointing game",
     "pointing_chance": "Pointing game by chance",
+    "pointing_fixed": "Pointing game, fixed place",
     "pointing_prior": "Pointing game, prior",
     "positive": "Positive exams",
     "ppv": "Positive predictive value",

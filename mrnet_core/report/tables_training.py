@@ -210,20 +210,21 @@ def _measures(row: dict, other: dict) -> list[dict[str, str]]:
     """The three measures of one record, as cells."""
     elsewhere = f"called in {int(row['called'])}; in {int(row['called_elsewhere_x'])} of them the hot spot missed"
     table = (
-        ("Pointing game", "pointing", _interval(row, "pointing"), row["pointing_prior"], elsewhere),
-        ("Right slice", "right_slice", _interval(row, "right_slice"), None, ""),
-        ("Energy inside", "energy", number(row["energy"]), None, f"gain over chance {_interval(row, 'energy_gain')}"),
+        ("Pointing game", "pointing", _interval(row, "pointing"), elsewhere),
+        ("Right slice", "right_slice", _interval(row, "right_slice"), ""),
+        ("Energy inside", "energy", number(row["energy"]), f"gain over chance {_interval(row, 'energy_gain')}"),
     )
     return [
         {
             "Measure": name,
             "Trained (95% CI)": trained,
             "Untrained (range)": _range(other, key),
-            "Prior": number(prior) if prior is not None else "",
+            "Prior": number(row["pointing_prior"]) if key == "pointing" else "",
+            "Fixed place": number(row.get("pointing_fixed")) if key == "pointing" else "",
             "Chance": number(row[f"{key}_chance"]),
             "Note": note,
         }
-        for name, key, trained, prior, note in table
+        for name, key, trained, note in table
     ]
 
 

@@ -38,10 +38,10 @@ GRADES_SAY = (
     "The digital knee knows where its lesions are. The pointing game asks, for exams with the finding, how often the "
     "hottest cell of the hottest slice lies within 36 pixels, about one cell of the heatmap, of the lesion. It tells "
     "whether the strongest evidence comes from the right place. It does not tell that the answer is right, that the "
-    "lesion was seen whole, or that a heatmap outlines it. The prior is the network's own hot spots tested on other "
-    "exams' lesions: where they scatter it is low, and one well chosen place, pointed at always, can score higher (the "
-    "lesions of a task lie close together). So a value a little above prior and chance does not speak for looking yet. "
-    "The untrained networks are random draws, and their range shows how far from chance luck leads."
+    "lesion was seen whole, or that a heatmap outlines it. What it is held against: the fixed place is the one in the "
+    "knee that hits most of the other exams' lesions, reached without looking; the prior is a network's hot spots "
+    "tested on other exams' lesions, low where they scatter; the untrained networks are random draws, and their range "
+    "shows how far from chance luck leads. Only what lies above all of them speaks for looking."
 )
 
 

@@ -123,6 +123,19 @@ def test_a_network_that_always_points_to_one_place_is_no_better_than_the_prior()
     assert math.isnan(grade([case("a", spot(2, 3, 3), [(TEAR, blob(2, 125, 125))])])[0].pointing_prior)
 
 
+def test_the_fixed_place_is_chosen_on_the_other_exams_and_tested_on_the_exams_own():
+    common, odd = blob(2, 125, 125), blob(2, 30, 125)
+    cases = [case(str(n), spot(0, 0, 0), [(TEAR, mask)]) for n, mask in enumerate([common, common, odd, common])]
+    assert grade(cases)[0].pointing_fixed == 0.75  # the odd one out is missed, wherever the network points
+    # Two exams, each with a place of its own: what the other one says misses both.
+    assert grade([cases[0], cases[2]])[0].pointing_fixed == 0
+    assert math.isnan(grade(cases[:1])[0].pointing_fixed)
+    # A place is a relative depth: slice 1 of 4 is slice 4 of 12.
+    short = case("a", spot(0, 0, 0, slices=4), [(TEAR, blob(1, 125, 125, slices=4))], slices=4)
+    long = case("b", spot(0, 0, 0, slices=12), [(TEAR, blob(4, 125, 125, slices=12))], slices=12)
+    assert grade([short, long])[0].record()["pointing_fixed"] == 0.5
+
+
 def test_the_prior_takes_the_slice_at_the_same_relative_depth():
     short = case("a", spot(1, 3, 3, slices=4), [(TEAR, blob(1, 125, 125, slices=4))], slices=4)
     long = case("b", spot(9, 3, 3, slices=12), [(TEAR, blob(4, 125, 125, slices=12))], slices=12)
