@@ -95,16 +95,17 @@ if __name__ == "__main__":
 
 def test_ctrl_c_in_a_terminal_is_answered_by_the_parent_and_no_worker_says_a_word(tmp_path):
     code = """
-import multiprocessing, sys, time
+import multiprocessing, signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from mrnet_core.training.sweep import _begin_worker
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, context, initializer=_begin_worker, initargs=(None,)) as pool:
         jobs = [pool.submit(time.sleep, seconds) for seconds in (0.5, 0.5)]  # both workers are there then, and idle
         [job.result() for job in jobs]
-        print("idle", flush=True)
         try:
+            print("idle", flush=True)
             time.sleep(600)
         except KeyboardInterrupt:
             time.sleep(2)  # a worker that answers, too, has the time to say so
