@@ -60,5 +60,6 @@ def throughput_words(view: RunView) -> str:
     )
     epochs, exams = view.epochs[view.epochs["epoch"] > 0], max((one["n"] for one in view.coefficients), default=0)
     if view.finished and exams and len(epochs):
-        words += f", {exams * len(epochs) / epochs['seconds'].sum():,.0f} exams a second through a network"
+        rate = exams * len(epochs) / epochs["seconds"].sum()
+        words += f", {rate:,.{0 if rate >= 100 else 1}f} exams a second through a network"
     return words + ("." if view.finished else " so far.")

@@ -71,6 +71,8 @@ def test_a_finished_run_shows_its_card_curves_scores_regressions_and_grades(open
         "Largest coefficient in this run: axial for abnormality, coronal for ACL tear, axial for meniscal tear. In the "
         "paper: axial for abnormality, coronal for ACL tear, axial for meniscal tear"
     ) in texts(page)
+    # 9 networks, 5 epochs of 2 s each, 24 exams an epoch
+    assert "the steps of all 9 took 2 min, 12.0 exams a second through a network." in texts(page)
     assert "0.625 (0.525, 0.725)" in words  # the pointing game
     assert "in 2 of them the hot spot missed" in words
     assert "It does not tell that the answer is right" in words
