@@ -155,13 +155,12 @@ def _epochs(networks: list[Network], training: PlaneSet, tuning: PlaneSet, setti
                 losses = train_epoch(behind, training, epoch, config, report, recorder)
                 spent = time.monotonic() - began
                 share = spent / len(behind) / setting.beside
-                writer.wait()
                 for network, loss in zip(behind, losses, strict=True):
                     found = judge(network, pooled(network.model, tuning, config), tuning)
                     close_epoch(network, epoch, loss, found, len(training) / spent, share)
                     save(network, setting, training, writer)
                     report(Event(network.name, epoch, len(training), len(training), network.history[-1]))
-        writer.wait()
+                writer.wait()  # on the disk before the next epoch begins: a kill loses the current one alone
 
 
 def begin(job: Job, task: Task, setting: Setting, training: PlaneSet) -> Network:

@@ -1,8 +1,7 @@
-"""Checkpoints of a run that is going on: whole or not at all, so that a killed run loses at most its last epoch.
+"""Checkpoints of a run that is going on: whole or not at all, so that a killed run loses at most its current epoch.
 
 A file is written beside its name, flushed to the disk and moved into place; whatever else lies in the folder
-(``*.partial``) is never read. On a GPU an epoch is written while the next one runs: a run that is killed in that moment
-loses it too. These files belong to one machine: they are no part of the RUN that is passed on.
+(``*.partial``) is never read. These files belong to one machine: they are no part of the RUN that is passed on.
 """
 
 import io
@@ -48,14 +47,14 @@ def on_host(value: Any) -> Any:
 
 
 class Writer:
-    """Writes states beside the training on a GPU, at most one epoch behind it; on a CPU at once."""
+    """Writes states on a GPU while the networks after them are judged; on a CPU at once."""
 
     def __init__(self, beside: bool) -> None:
         self._pool = ThreadPoolExecutor(1) if beside else None
         self._waiting: list[Future] = []
 
     def write(self, work: Callable[[dict[str, Any]], None], state: dict[str, Any]) -> None:
-        """Call ``work`` with ``state``, or with a copy of it while the training goes on."""
+        """Call ``work`` with ``state``, or with a copy of it while the caller goes on."""
         if self._pool is None:
             work(state)
         else:

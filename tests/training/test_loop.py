@@ -1,5 +1,6 @@
 """The loop over epochs, with everything that takes time replaced."""
 
+import time
 from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +44,33 @@ def test_networks_side_by_side_share_the_seconds_of_an_epoch_and_so_do_jobs(monk
     loop._epochs(made, exams, exams, setting, lambda event: None)
     assert [network.history[0]["seconds"] for network in made] == pytest.approx([0.05, 0.05])
     assert [network.history[0]["exams_per_second"] for network in made] == pytest.approx([100, 100])
+
+
+def test_an_epoch_is_on_the_disk_before_the_next_begins_where_files_are_written_beside_the_judging(monkeypatch):
+    order = []
+
+    def pass_once(networks, *_):
+        order.append("epoch")
+        return [0.5] * len(networks)
+
+    def write(state):
+        time.sleep(0.05)
+        order.append(state["name"])
+
+    monkeypatch.setattr(loop, "train_epoch", pass_once)
+    monkeypatch.setattr(loop, "pooled", lambda *_: None)
+    monkeypatch.setattr(loop, "judge", lambda *_: {"loss": 0.5, "auc": 0.5, "logit_sd": 1.0})
+    monkeypatch.setattr(
+        loop, "save", lambda network, setting, training, writer: writer.write(write, {"name": network.name})
+    )
+    made = [
+        Network(str(task), Plane.AXIAL, task, 1, "", torch.nn.Linear(1, 1), None, (1.0, 1.0))
+        for task in (Task.ACL, Task.MENISCUS)
+    ]
+    on_a_gpu = Exams(pictures=SimpleNamespace(is_cuda=True))
+    setting = Setting(Path("data"), Path("run"), TrainConfig(epochs=2, exams_per_step=2), "cpu")
+    loop._epochs(made, on_a_gpu, on_a_gpu, setting, lambda event: None)
+    assert order == ["epoch", "acl", "meniscus"] * 2
 
 
 def test_last_layers_are_charged_the_passes_and_the_fits_that_they_took_together(monkeypatch):
